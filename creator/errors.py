@@ -1,0 +1,29 @@
+"""The one error type that a user of creator sees."""
+
+from __future__ import annotations
+
+
+class CreatorError(ValueError):
+    """A refusal: what is wrong, where, and what to do about it.
+
+    Args:
+        what: the fault, in one sentence without a final full stop.
+        where: the place that it was found at: a module path, a file, an argument.
+        hint: what the user can do.
+
+    ``str(error)`` is always one line, so that the command line can print it as it is.
+    """
+
+    def __init__(self, what: str, where: str = "", hint: str = "") -> None:
+        self.what, self.where, self.hint = what, where, hint
+        super().__init__(what, where, hint)
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        if self.hint:
+            text = f"{text} (hint: {self.hint})"
+        return " ".join(text.split())
+
+    def at(self, where: str) -> CreatorError:
+        """The same error with ``where`` filled in, if it has no place yet."""
+        return self if self.where else CreatorError(self.what, where, self.hint)

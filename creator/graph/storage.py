@@ -1,0 +1,58 @@
+"""Graphs in files: one safetensors file, the arrays as tensors and the text as metadata. Reading one runs no code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from creator.errors import CreatorError
+from creator.graph.graph import Graph
+from creator.graph.text import arrays_of, parse_graph, print_graph
+
+_KEY = "creator-graph"
+
+
+def graph_bytes(graph: Graph) -> bytes:
+    """The contents of the file that :func:`load` reads; the same bytes for the same graph."""
+    return to_bytes(arrays_of(graph), metadata={_KEY: print_graph(graph)})
+
+
+def save(graph: Graph, path: str | os.PathLike[str]) -> None:
+    """Writes ``graph`` to ``path``, whole or not at all."""
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise CreatorError("the folder does not exist", str(target.parent), "create it first")
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(graph_bytes(graph))
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CreatorError(f"cannot be written: {error.strerror}", str(target)) from None
+
+
+def load(path: str | os.PathLike[str]) -> Graph:
+    """The verified graph that :meth:`Graph.save` wrote.
+
+    Raises:
+        CreatorError: if the file is missing, truncated, altered into something unsound, or no graph at all.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise CreatorError("there is no such file", str(file), "save one with graph.save(path)")
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            text = (tensors.metadata() or {}).get(_KEY)
+            arrays = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        reason = f"cannot be read as a saved graph: {error}"
+        raise CreatorError(reason, str(file), "it is truncated or was not written by graph.save") from None
+    if text is None:
+        raise CreatorError("is a safetensors file, but not a saved graph", str(file), "write one with graph.save(path)")
+    try:
+        return parse_graph(text, arrays)
+    except CreatorError as error:
+        raise CreatorError(error.what if not error.where else f"{error.where}: {error.what}", str(file), error.hint) from None

@@ -1,0 +1,87 @@
+"""What the layers share: checked arguments, and eval-mode arithmetic that is exact or refuses."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, Overflow, Rounding
+from creator.quantize import StraightThrough, fake_quantize
+
+EXACT_BITS = 52
+"""Sums below 2**52 units are exact in float64 in any order, and so is every rounding of them."""
+
+
+def checked_format(value: object, name: str, layer: torch.nn.Module) -> FixedPoint:
+    """``value`` if it is a FixedPoint; else a refusal that names the layer's class and the argument."""
+    if isinstance(value, FixedPoint):
+        return value
+    raise CreatorError(f"{name}={value!r} is not a number format", type(layer).__name__, f"for example {name}=FixedPoint(8, 4)")
+
+
+class OutputQuantizer:
+    """Rounds and clamps a layer's result to its output format, in training and, exactly, in eval mode."""
+
+    def __init__(self, fmt: FixedPoint, rounding: Rounding, overflow: Overflow, ste: StraightThrough) -> None:
+        self.format = fmt
+        self.rounding = Rounding(rounding)
+        self.overflow = Overflow(overflow)
+        self.ste = StraightThrough(ste)
+        if self.overflow is Overflow.WRAP and fmt.symmetric:
+            raise CreatorError(f"{fmt} cannot wrap", hint="a symmetric format has no two's complement wrap; use saturate")
+
+    def __call__(self, y: torch.Tensor, training: bool, dtype: torch.dtype) -> torch.Tensor:
+        """``y`` on the output's grid, as ``dtype``; as float64 where float32 has too few digits for the format."""
+        if training:
+            return fake_quantize(y, self.format, self.rounding, self.overflow, self.ste)
+        if self.rounding is Rounding.STOCHASTIC:
+            raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
+        exact = fake_quantize(y.double(), self.format, self.rounding, self.overflow, self.ste)
+        return exact.to(torch.float64 if self.format.total_bits > 24 else eval_dtype(dtype))
+
+    def __repr__(self) -> str:
+        return f"{self.format}, {self.rounding}, {self.overflow}, {self.ste}"
+
+
+def eval_dtype(dtype: torch.dtype) -> torch.dtype:
+    """The floating-point type of an eval-mode result: that of the input, if it can hold codes exactly."""
+    if dtype in (torch.float16, torch.bfloat16):
+        raise CreatorError(f"{dtype} cannot hold every code exactly", hint="evaluate in float32 or float64")
+    return dtype if dtype.is_floating_point else torch.get_default_dtype()
+
+
+def unit_exponent(x: torch.Tensor) -> int:
+    """The largest e such that every element of the float64 tensor ``x`` is a multiple of 2**e; 0 if all are zero."""
+    nonzero = x[x != 0]
+    if not nonzero.numel():
+        return 0
+    mantissa, exponent = torch.frexp(nonzero)
+    integer = (mantissa * 2.0**53).to(torch.int64)
+    _, trailing = torch.frexp((integer & -integer).double())
+    return int((exponent - 53 + trailing - 1).min())
+
+
+def exact_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """``F.linear`` in float64, refused where its result might not be exact.
+
+    The bound holds for the values at hand, whatever grid they lie on: every partial sum, in whatever order the library adds,
+    is a multiple of a common unit and smaller than 2**52 of them.
+    """
+    x, weight = x.double(), weight.double()
+    bias = None if bias is None else bias.double()
+    if not (torch.isfinite(weight).all() and (bias is None or torch.isfinite(bias).all())):
+        raise CreatorError("a weight or bias is NaN or infinite", hint="training diverged; restore an earlier state")
+    if not torch.isfinite(x).all():
+        raise CreatorError("an input is NaN or infinite", hint="begin the network with nn.Quantize")
+    unit = unit_exponent(x.detach()) + unit_exponent(weight.detach())
+    largest = float(weight.detach().abs().sum(-1).max() * (x.detach().abs().max() if x.numel() else 0.0))
+    if bias is not None and bias.numel():
+        unit = min(unit, unit_exponent(bias.detach()))
+        largest += float(bias.detach().abs().max())
+    if largest >= 2.0 ** (EXACT_BITS + unit):
+        raise CreatorError(
+            f"a sum may need more than {EXACT_BITS} bits, so float64 cannot hold it exactly",
+            hint="use narrower formats, or quantize the input",
+        )
+    return F.linear(x, weight, bias)

@@ -1,0 +1,206 @@
+"""Activations that become a table: one entry for each code of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, Overflow, Rounding
+from creator.nn import elementary
+from creator.nn.exact import OutputQuantizer, checked_format, eval_dtype
+from creator.quantize import StraightThrough, quantize_gradient
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Lookup(torch.nn.Module):
+    """Any scalar function, elementwise on any shape, as a table of at most 12 input bits.
+
+    An entry is the function's float64 value at the input's value, rounded to the output format. The same entries are used by
+    eval mode and by the hardware, evaluated one value at a time, so that neither vectorised code nor the batch matters.
+
+    Args:
+        function: from a value to a value. Written with torch operations it trains by autograd; any other Python function of
+            a float (``math.erf``) trains by central differences.
+        output: format of the result.
+        rounding, overflow: how the function's value becomes a code.
+        ste: gradient of the rounding, masked or identity.
+        gradient: format of the gradient that arrives at the output, or ``None``.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        output: FixedPoint = FixedPoint(8, 6),  # noqa: B008 - immutable
+        rounding: Rounding = Rounding.HALF_EVEN,
+        overflow: Overflow = Overflow.SATURATE,
+        ste: StraightThrough = StraightThrough.MASKED,
+        gradient: FixedPoint | None = None,
+    ) -> None:
+        super().__init__()
+        if not callable(function):
+            raise CreatorError(f"function={function!r} cannot be called", type(self).__name__)
+        self.function = function
+        self.elementwise = _is_elementwise(function)
+        self.quantizer = OutputQuantizer(checked_format(output, "output", self), rounding, overflow, ste)
+        self.gradient = None if gradient is None else checked_format(gradient, "gradient", self)
+
+    @property
+    def output_format(self) -> FixedPoint:
+        return self.quantizer.format
+
+    def value(self, x: float) -> float:
+        """The function at ``x`` in float64; NaN where a Python function has no value."""
+        if self.elementwise:
+            return float(self.function(torch.tensor([x], dtype=torch.float64)))
+        try:
+            return float(self.function(x))
+        except (ValueError, ArithmeticError):
+            return float("nan")
+
+    def tabulate(self, x: FloatArray) -> FloatArray:
+        """The values, on the output's grid, at each value of the one-dimensional ``x``.
+
+        Raises:
+            CreatorError: if the function is not finite somewhere.
+        """
+        with torch.no_grad():
+            y = np.array([self.value(float(v)) for v in x], dtype=np.float64)
+        if not np.isfinite(y).all():
+            bad = x[~np.isfinite(y)][0]
+            raise CreatorError(
+                f"the function is not finite at {bad!r}", type(self).__name__, "limit its input, with HardTanh for example"
+            )
+        q = self.quantizer
+        return q.format.from_integers(q.format.to_integers(y, q.rounding, q.overflow))
+
+    def smooth(self, x: torch.Tensor) -> torch.Tensor:
+        """The function before rounding, differentiable."""
+        return self.function(x) if self.elementwise else _Numeric.apply(x, self.function)  # type: ignore[no-any-return]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            return self.quantizer(quantize_gradient(self.smooth(x), self.gradient), True, x.dtype)
+        return _Table.apply(x, self) if x.requires_grad else self._exact(x)  # type: ignore[no-any-return]
+
+    def _exact(self, x: torch.Tensor) -> torch.Tensor:
+        if self.quantizer.rounding is Rounding.STOCHASTIC:
+            raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
+        values, index = np.unique(x.detach().double().cpu().numpy().reshape(-1), return_inverse=True)
+        y = torch.from_numpy(self.tabulate(values)[index.reshape(-1)]).reshape(x.shape)
+        dtype = torch.float64 if self.output_format.total_bits > 24 else eval_dtype(x.dtype)
+        return y.to(device=x.device, dtype=dtype)
+
+    def extra_repr(self) -> str:
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        return f"{name}, output {self.quantizer!r}"
+
+
+def _is_elementwise(function: Callable[[Any], Any]) -> bool:
+    """Whether the function maps a tensor to a tensor of its shape, which torch functions do and ``math``'s do not."""
+    probe = torch.tensor([0.25, 0.5], dtype=torch.float64)
+    try:
+        result = function(probe)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError):
+        return False
+    return isinstance(result, torch.Tensor) and result.shape == probe.shape
+
+
+class _Table(torch.autograd.Function):
+    """Eval mode with a gradient: the table forward, the smooth function's gradient backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, layer: Lookup) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        ctx.layer = layer
+        return layer._exact(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            layer = ctx.layer
+            y = layer.quantizer(quantize_gradient(layer.smooth(x), layer.gradient), True, x.dtype)
+            (grad,) = torch.autograd.grad(y, x, grads[0])
+        return grad, None
+
+
+class _Numeric(torch.autograd.Function):
+    """A scalar Python function, elementwise, with a central difference as its gradient."""
+
+    STEP = 2.0**-12
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, function: Callable[[float], float]) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        ctx.function = function
+        return _Numeric.each(x, function)
+
+    @staticmethod
+    def each(x: torch.Tensor, function: Callable[[float], float]) -> torch.Tensor:
+        flat = [float(function(v)) for v in x.detach().double().reshape(-1).tolist()]
+        return torch.tensor(flat, dtype=torch.float64).reshape(x.shape).to(device=x.device, dtype=x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        x = x.double()
+        step = _Numeric.STEP
+        slope = (_Numeric.each(x + step, ctx.function) - _Numeric.each(x - step, ctx.function)) / (2 * step)
+        return grads[0] * slope.to(grads[0].dtype), None
+
+
+class _Named(Lookup):
+    """A function that creator knows: torch's for training, the correctly rounded one for the table."""
+
+    smooth_function: Callable[[torch.Tensor], torch.Tensor]
+    exact_function: Callable[[float], float]
+
+    def __init__(
+        self,
+        output: FixedPoint,
+        rounding: Rounding = Rounding.HALF_EVEN,
+        overflow: Overflow = Overflow.SATURATE,
+        ste: StraightThrough = StraightThrough.MASKED,
+        gradient: FixedPoint | None = None,
+    ) -> None:
+        super().__init__(type(self).smooth_function, output, rounding, overflow, ste, gradient)
+
+    def value(self, x: float) -> float:
+        return type(self).exact_function(x)
+
+
+class Sigmoid(_Named):
+    """``1 / (1 + exp(-x))`` as a table; 8 fractional bits, unsigned, unless told otherwise. See :class:`Lookup`."""
+
+    smooth_function = staticmethod(torch.sigmoid)
+    exact_function = staticmethod(elementary.sigmoid)
+
+    def __init__(self, output: FixedPoint = FixedPoint(8, 8, signed=False), **choices: Any) -> None:  # noqa: B008
+        super().__init__(output, **choices)
+
+
+class Tanh(_Named):
+    """``tanh(x)`` as a table; 7 fractional bits unless told otherwise. See :class:`Lookup`."""
+
+    smooth_function = staticmethod(torch.tanh)
+    exact_function = staticmethod(elementary.tanh)
+
+    def __init__(self, output: FixedPoint = FixedPoint(8, 7), **choices: Any) -> None:  # noqa: B008
+        super().__init__(output, **choices)
+
+
+class SiLU(_Named):
+    """``x / (1 + exp(-x))`` as a table; 4 fractional bits unless told otherwise. See :class:`Lookup`."""
+
+    smooth_function = staticmethod(torch.nn.functional.silu)
+    exact_function = staticmethod(elementary.silu)
+
+    def __init__(self, output: FixedPoint = FixedPoint(8, 4), **choices: Any) -> None:  # noqa: B008
+        super().__init__(output, **choices)

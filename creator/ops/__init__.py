@@ -1,0 +1,13 @@
+"""The operations of a graph: one file each, with shapes, formats and exact integer semantics. No torch here."""
+
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing
+from creator.ops.clamp import Clamp
+from creator.ops.linear import Linear
+from creator.ops.lookup import Lookup
+from creator.ops.quantize import Quantize
+from creator.ops.reshape import Reshape
+
+REGISTRY: dict[str, type[Op]] = {op.name: op for op in (Clamp, Linear, Lookup, Quantize, Reshape)}
+"""Every operation by its name, the stem of its files: ``ops/<name>.py``, ``templates/<name>.vhd.j2``, ``tests/cases/<name>.py``."""
+
+__all__ = ["REGISTRY", "Clamp", "Interval", "Lanes", "Linear", "Lookup", "Op", "Quantize", "Reshape", "TensorType", "Timing"]

@@ -1,0 +1,119 @@
+"""What an operation is."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, IntArray, Overflow, Rounding
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """The type of a value: its shape without the batch, row-major, and the format of every element."""
+
+    shape: tuple[int, ...]
+    format: FixedPoint
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in self.shape):
+            raise CreatorError(f"shape {self.shape} has a size that is not a positive integer")
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+
+    @property
+    def size(self) -> int:
+        """Elements in one sample."""
+        return math.prod(self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.format}[{','.join(map(str, self.shape))}]"
+
+
+class Interval(NamedTuple):
+    """The codes that a value can take: every one lies in low ... high."""
+
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, fmt: FixedPoint) -> Interval:
+        return cls(fmt.min_code, fmt.max_code)
+
+
+class Lanes(NamedTuple):
+    """Elements that a core takes and gives in one cycle."""
+
+    input: int = 1
+    output: int = 1
+
+
+class Timing(NamedTuple):
+    """What a core needs, in clock cycles, when nothing stalls it.
+
+    ``interval``: from one frame to the next. ``delay``: from the cycle that takes a frame's last element to the cycle that
+    offers its last result.
+    """
+
+    interval: int
+    delay: int
+
+
+class Op(ABC):
+    """An operation with its attributes: a frozen dataclass whose fields are what the text form can hold.
+
+    Field types: ``FixedPoint``, ``Rounding``, ``Overflow``, ``int``, a tuple of ``int``, and int64 arrays (read-only).
+    Operations have one input today; the lists leave room for more.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def infer(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        """The type of the result; refuses inputs or attributes that do not fit each other."""
+
+    @abstractmethod
+    def interval(self, inputs: tuple[TensorType, ...], intervals: tuple[Interval, ...]) -> Interval:
+        """Bounds of the result's codes for inputs within ``intervals``; refuses what could overflow on the way."""
+
+    @abstractmethod
+    def run(self, inputs: tuple[TensorType, ...], values: tuple[IntArray, ...]) -> IntArray:
+        """The result for int64 ``values`` of shape (batch, *shape): the meaning of the operation."""
+
+    @abstractmethod
+    def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing | None:
+        """The cycles of the operation's core; ``None`` if it is mere wires and has no core."""
+
+
+def frozen_array(values: npt.ArrayLike) -> IntArray:
+    """An int64 copy that cannot be written to."""
+    array = np.array(values, dtype=np.int64, order="C")
+    array.setflags(write=False)
+    return array
+
+
+def check_limits(low: int, high: int, fmt: FixedPoint) -> None:
+    """Refuses a clamp ``low ... high`` that is not a range of codes of ``fmt``."""
+    if not fmt.min_code <= low <= high <= fmt.max_code:
+        raise CreatorError(f"the clamp {low} ... {high} is not a range of {fmt}")
+
+
+def check_overflow(fmt: FixedPoint, rounding: Rounding, overflow: Overflow) -> None:
+    """Refuses what no hardware can do."""
+    if rounding is Rounding.STOCHASTIC:
+        raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
+    if overflow is Overflow.WRAP and fmt.symmetric:
+        raise CreatorError(f"{fmt} cannot wrap", hint="a symmetric format has no two's complement wrap; use saturate")
+
+
+def limited(interval: Interval, fmt: FixedPoint, overflow: Overflow, low: int, high: int) -> Interval:
+    """Bounds after the overflow rule of ``fmt`` and the clamp ``low ... high``."""
+    fits = fmt.min_code <= interval.low and interval.high <= fmt.max_code
+    if overflow is Overflow.WRAP and not fits:
+        interval = Interval.of(fmt)
+    return Interval(min(max(interval.low, low), high), min(max(interval.high, low), high))

@@ -1,0 +1,121 @@
+"""The fully connected layer: exact products, an exact sum, one rounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, IntArray, Overflow, Rounding, bits_for, requantize
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, check_limits, check_overflow, frozen_array, limited
+from creator.ops.quantize import requantizer_stages, rounded_interval
+
+MAX_ACCUMULATOR_BITS = 52
+"""Wider sums could not be evaluated exactly by PyTorch in float64."""
+
+MAC_STAGES = 4
+"""Registers from an address to a sum: memory, operands, product, accumulator."""
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Op):
+    """``clip(requantize((x @ weight.T << align) + bias), low, high)`` with an accumulator that cannot overflow.
+
+    The accumulator's grid is the finer of the products' (input plus weight fraction bits) and the bias's; ``align`` shifts the
+    products onto it.
+
+    Args:
+        weight: codes of ``weight_format``, shape (out_features, in_features).
+        weight_format: of the weights.
+        bias: codes on the accumulator's grid, shape (out_features,).
+        accumulator: signed format of every partial sum.
+        output: format of the result.
+        rounding, overflow: how a sum becomes a code of ``output``.
+        low, high: clamp of the result, in its codes; an activation merged into the requantizer.
+    """
+
+    name: ClassVar[str] = "linear"
+
+    weight: IntArray
+    weight_format: FixedPoint
+    bias: IntArray
+    accumulator: FixedPoint
+    output: FixedPoint
+    rounding: Rounding
+    overflow: Overflow
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", frozen_array(self.weight))
+        object.__setattr__(self, "bias", frozen_array(self.bias))
+
+    @property
+    def in_features(self) -> int:
+        return int(self.weight.shape[1])
+
+    @property
+    def out_features(self) -> int:
+        return int(self.weight.shape[0])
+
+    def align(self, x: TensorType) -> int:
+        """Bits by which products are shifted left onto the accumulator's grid."""
+        return self.accumulator.frac_bits - self.weight_format.frac_bits - x.format.frac_bits
+
+    def infer(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        (x,) = inputs
+        check_overflow(self.output, self.rounding, self.overflow)
+        check_limits(self.low, self.high, self.output)
+        if self.weight.ndim != 2 or 0 in self.weight.shape or self.bias.shape != (self.weight.shape[0],):
+            raise CreatorError(f"weight {self.weight.shape} and bias {self.bias.shape} do not fit")
+        if x.shape != (self.in_features,):
+            hint = "put nn.Flatten in front of it" if len(x.shape) > 1 and x.size == self.in_features else ""
+            raise CreatorError(f"takes {self.in_features} inputs, but gets shape {x.shape}", hint=hint)
+        self.weight_format.check(self.weight, "weight")
+        if self.align(x) < 0 or not self.accumulator.signed:
+            raise CreatorError(f"the accumulator {self.accumulator} is too coarse for its products, or unsigned")
+        return TensorType((self.out_features,), self.output)
+
+    def sums(self, x: TensorType, interval: Interval) -> Interval:
+        """Bounds of every partial sum of every row, bias included, whatever the order of the terms."""
+        align = self.align(x)
+        if align > MAX_ACCUMULATOR_BITS:
+            raise CreatorError(
+                f"the bias is {align} bits finer than the products", hint="give the bias a format with fewer fractional bits"
+            )
+        low, high = min(interval.low, 0), max(interval.high, 0)
+        # Sums of Python integers: with wide formats these may exceed int64, and it is here that this is refused.
+        worst = Interval(0, 0)
+        for row, bias in zip(self.weight.tolist(), self.bias.tolist(), strict=True):
+            positive, negative = sum(w for w in row if w > 0), sum(w for w in row if w < 0)
+            down = ((positive * low + negative * high) << align) + min(bias, 0)
+            up = ((positive * high + negative * low) << align) + max(bias, 0)
+            worst = Interval(min(worst.low, down), max(worst.high, up))
+        return worst
+
+    def interval(self, inputs: tuple[TensorType, ...], intervals: tuple[Interval, ...]) -> Interval:
+        sums = self.sums(inputs[0], intervals[0])
+        needed = bits_for(*sums)
+        if needed > MAX_ACCUMULATOR_BITS:
+            raise CreatorError(
+                f"its sums need {needed} bits, more than {MAX_ACCUMULATOR_BITS}, the most that PyTorch can evaluate exactly",
+                hint="use narrower formats or fewer inputs",
+            )
+        if needed > self.accumulator.total_bits:
+            raise CreatorError(f"the accumulator {self.accumulator} can overflow: it needs {needed} bits")
+        rounded = rounded_interval(sums, self.accumulator.frac_bits, self.output, self.rounding)
+        return limited(rounded, self.output, self.overflow, self.low, self.high)
+
+    def run(self, inputs: tuple[TensorType, ...], values: tuple[IntArray, ...]) -> IntArray:
+        # float64 is exact here and fast: every partial sum is below 2**52 in magnitude, as interval() has shown.
+        products = values[0].astype(np.float64) @ self.weight.T.astype(np.float64)
+        sums = (products.astype(np.int64) << self.align(inputs[0])) + self.bias
+        codes = requantize(sums, self.accumulator.frac_bits, self.output, self.rounding, self.overflow)
+        return np.clip(codes, self.low, self.high)
+
+    def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
+        interval = -(-self.in_features // lanes.input) * -(-self.out_features // lanes.output)
+        stages = MAC_STAGES + requantizer_stages(self.accumulator.frac_bits, self.output, self.rounding)
+        return Timing(interval, delay=interval + stages)

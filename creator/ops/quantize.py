@@ -1,0 +1,76 @@
+"""Change of format, elementwise: a requantizer of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from creator.formats import FixedPoint, IntArray, Overflow, Rounding, requantize
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, check_limits, check_overflow, limited
+
+
+@dataclass(frozen=True)
+class Quantize(Op):
+    """``clip(requantize(x), low, high)``, elementwise on any shape.
+
+    Args:
+        output: format of the result.
+        rounding, overflow: how a code becomes one of ``output``.
+        low, high: clamp of the result, in its codes; an activation merged into the requantizer.
+    """
+
+    name: ClassVar[str] = "quantize"
+
+    output: FixedPoint
+    rounding: Rounding
+    overflow: Overflow
+    low: int
+    high: int
+
+    def infer(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        check_overflow(self.output, self.rounding, self.overflow)
+        check_limits(self.low, self.high, self.output)
+        return TensorType(inputs[0].shape, self.output)
+
+    def interval(self, inputs: tuple[TensorType, ...], intervals: tuple[Interval, ...]) -> Interval:
+        rounded = rounded_interval(intervals[0], inputs[0].format.frac_bits, self.output, self.rounding)
+        return limited(rounded, self.output, self.overflow, self.low, self.high)
+
+    def run(self, inputs: tuple[TensorType, ...], values: tuple[IntArray, ...]) -> IntArray:
+        codes = requantize(values[0], inputs[0].format.frac_bits, self.output, self.rounding, self.overflow)
+        return np.clip(codes, self.low, self.high)
+
+    def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
+        delay = requantizer_stages(inputs[0].format.frac_bits, self.output, self.rounding)
+        return Timing(-(-inputs[0].size // lanes.input), delay)
+
+
+
+def requantizer_stages(frac_bits: int, output: FixedPoint, rounding: Rounding) -> int:
+    """Pipeline stages of a requantizer: one that rounds, unless rounding only drops bits, and one that limits."""
+    return 2 if frac_bits > output.frac_bits and rounding is not Rounding.FLOOR else 1
+
+
+def rounded_interval(interval: Interval, frac_bits: int, output: FixedPoint, rounding: Rounding) -> Interval:
+    """Bounds, in unbounded integers on the output's grid, before overflow: rounding is monotonic, so the ends suffice."""
+    shift = frac_bits - output.frac_bits
+    return Interval(*(_round_exactly(code, shift, rounding) for code in interval))
+
+
+def _round_exactly(code: int, shift: int, rounding: Rounding) -> int:
+    if shift <= 0:
+        return code << -shift
+    kept, dropped = code >> shift, code & ((1 << shift) - 1)
+    half = 1 << (shift - 1)
+    match rounding:
+        case Rounding.HALF_EVEN:
+            return kept + (dropped > half or (dropped == half and kept & 1 == 1))
+        case Rounding.HALF_UP:
+            return kept + (dropped >= half)
+        case Rounding.HALF_AWAY:
+            return kept + (dropped > half or (dropped == half and code > 0))
+        case Rounding.TOWARD_ZERO:
+            return kept + (dropped != 0 and code < 0)
+    return kept

@@ -1,0 +1,32 @@
+"""Rewrites of a graph, one a file, in groups that run in order. Each keeps every output bit for every input.
+
+After every pass the graph is verified; the tests also run it on vectors before and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from creator.graph.graph import Graph
+from creator.passes.drop_identities import drop_identities
+from creator.passes.fold_half_up import fold_half_up
+from creator.passes.infer_accumulators import infer_accumulators
+from creator.passes.merge_clamps import merge_clamps
+
+Pass = Callable[[Graph], Graph]
+
+OPTIMISE: tuple[Pass, ...] = (drop_identities, merge_clamps, infer_accumulators, drop_identities)
+"""Make the graph smaller; run by :func:`creator.trace`."""
+
+LOWER: tuple[Pass, ...] = (fold_half_up, infer_accumulators)
+"""Bring it closer to hardware; run by :func:`creator.translate`."""
+
+
+def run_passes(graph: Graph, passes: tuple[Pass, ...]) -> Graph:
+    """``graph`` after each of ``passes``, verified after each."""
+    for rewrite in passes:
+        graph = rewrite(graph).verify()
+    return graph
+
+
+__all__ = ["LOWER", "OPTIMISE", "drop_identities", "fold_half_up", "infer_accumulators", "merge_clamps", "run_passes"]

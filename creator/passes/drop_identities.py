@@ -1,0 +1,34 @@
+"""Drops what changes nothing.
+
+Before::
+
+    flat = reshape(input) shape=(64) : fixed<8,4>[64]           # input is fixed<8,4>[64] already
+    relu = clamp(flat) low=0 high=127 : fixed<8,4>[64]          # input is never negative, say
+    again = quantize(relu) output=fixed<8,4> ... : fixed<8,4>[64]
+
+After: ``relu`` alone where its input can be negative, otherwise nothing.
+"""
+
+from __future__ import annotations
+
+from creator.graph.build import rewrite
+from creator.graph.graph import Graph, Node
+from creator.ops import Clamp, Quantize, Reshape
+
+
+def drop_identities(graph: Graph) -> Graph:
+    """Removes reshapes to the same shape, clamps that never bind and changes to the format that is already there."""
+
+    def rule(node: Node, source: Node | None) -> str | None:
+        del source
+        (before,), interval = graph.input_types(node), graph.intervals[node.inputs[0]]
+        match node.op:
+            case Reshape():
+                same = before.shape == node.op.shape
+            case Clamp(low=low, high=high) | Quantize(low=low, high=high):
+                same = node.type.format == before.format and low <= interval.low and interval.high <= high
+            case _:
+                same = False
+        return "drop" if same else None
+
+    return rewrite(graph, rule)

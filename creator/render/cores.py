@@ -1,0 +1,166 @@
+"""The files of one core, by operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from creator.formats import FixedPoint, bits_for
+from creator.ops import Clamp, Interval, Linear, Lookup, Op, Quantize
+from creator.ops.linear import MAC_STAGES
+from creator.ops.quantize import requantizer_stages
+from creator.render.environment import render
+from creator.render.limits import limit_values, requantizer_values
+from creator.render.names import Names
+from creator.render.values import Bits, Comment, Identifier, table_rows
+from creator.schedule import Core
+
+LINE_BITS = 96
+
+
+class CoreFiles:
+    """Renders the entities of one core, leaves first.
+
+    Args:
+        core: what to render.
+        interval: bounds of the core's input codes.
+        entity: name of its entity.
+        names: scope of all entities.
+    """
+
+    def __init__(self, core: Core, interval: Interval, entity: Identifier, names: Names) -> None:
+        self.core = core
+        self.interval = interval
+        self.entity = entity
+        self.names = names
+        self.files: list[tuple[Identifier, str]] = []
+
+    def part(self, template: str, suffix: str, values: dict[str, Any]) -> Identifier:
+        """Renders an entity that belongs to the core; returns its name."""
+        entity = self.names.unique(f"{self.entity}_{suffix}")
+        self.files.append((entity, render(template, values | {"entity": entity})))
+        return entity
+
+    def rom(self, suffix: str, purpose: str, codes: Iterable[int], width: int) -> Identifier:
+        """Renders a memory with the given contents."""
+        words = [Bits(int(code), width) for code in codes]
+        values = {
+            "purpose": Comment(purpose),
+            "depth": len(words),
+            "width": width,
+            "address_bits": address_bits(len(words)),
+            "rows": table_rows(words, max(1, LINE_BITS // (width + 4))),
+        }
+        return self.part("rom", suffix, values)
+
+    def main(self, values: dict[str, Any]) -> None:
+        """Renders the core's own entity from the template that is called as its operation."""
+        node = self.core.node
+        common = {
+            "entity": self.entity,
+            "where": Comment(node.where),
+            "elements": self.core.input_type.size,
+            "input_format": self.core.input_type.format,
+            "output_format": node.type.format,
+        }
+        self.files.append((self.entity, render(node.op.name, common | values)))
+
+
+def address_bits(depth: int) -> int:
+    """Bits of an address of ``depth`` words, at least one."""
+    return max(1, (depth - 1).bit_length())
+
+
+def signed_bits(codes: np.ndarray[Any, Any]) -> int:
+    """Width of the narrowest signed number that holds all of ``codes``."""
+    return bits_for(int(codes.min()), int(codes.max()))
+
+
+def _linear(files: CoreFiles, op: Linear) -> None:
+    x, accumulator = files.core.input_type, op.accumulator
+    weight_bits = signed_bits(op.weight)
+    bias_bits = signed_bits(op.bias) if op.bias.any() else 0
+    activation_bits = x.format.total_bits + (not x.format.signed)
+    align = op.align(x)
+    weights = files.rom("weights", f"weights of {files.core.node.where}, row by row", op.weight.reshape(-1), weight_bits)
+    biases = files.rom("biases", f"biases of {files.core.node.where}", op.bias, bias_bits) if bias_bits else None
+    mac = files.part(
+        "mac",
+        "mac",
+        {
+            "activation_format": x.format,
+            "accumulator_format": accumulator,
+            "activation_bits": activation_bits,
+            "weight_bits": weight_bits,
+            "product_bits": activation_bits + weight_bits,
+            "sum_bits": accumulator.total_bits,
+            "bias_bits": bias_bits,
+            "align": align,
+            "zeros": Bits(0, align) if align else None,
+        },
+    )
+    sums = op.sums(x, files.interval)
+    requantizer = files.part(
+        "requantizer", "requantizer", requantizer_values(accumulator, sums, op.output, op.rounding, op.overflow, op.low, op.high)
+    )
+    files.main(
+        {
+            "inputs": op.in_features,
+            "outputs": op.out_features,
+            "interval": files.core.timing.interval,
+            "delay": files.core.timing.delay,
+            "stages": MAC_STAGES + requantizer_stages(accumulator.frac_bits, op.output, op.rounding),
+            "index_bits": address_bits(op.in_features),
+            "row_bits": address_bits(op.out_features),
+            "weight_address_bits": address_bits(op.weight.size),
+            "weight_bits": weight_bits,
+            "bias_bits": bias_bits,
+            "sum_bits": accumulator.total_bits,
+            "weights_entity": weights,
+            "biases_entity": biases,
+            "mac_entity": mac,
+            "requantizer_entity": requantizer,
+        }
+    )
+
+
+def _quantize(files: CoreFiles, op: Quantize) -> None:
+    values = requantizer_values(
+        files.core.input_type.format, files.interval, op.output, op.rounding, op.overflow, op.low, op.high
+    )
+    requantizer = files.part("requantizer", "requantizer", values)
+    files.main({"stages": files.core.timing.delay, "requantizer_entity": requantizer})
+
+
+def _clamp(files: CoreFiles, op: Clamp) -> None:
+    fmt = files.core.input_type.format
+    # The whole format, not the narrower interval: all of its bits are on the stream.
+    limits = limit_values("value", "out_data", Interval.of(full_range(fmt)), op.low, op.high, fmt)
+    files.main(limits | {"low": op.low, "high": op.high, "stages": files.core.timing.delay})
+
+
+def full_range(fmt: FixedPoint) -> FixedPoint:
+    """``fmt`` with every bit pattern allowed."""
+    return FixedPoint(fmt.total_bits, fmt.frac_bits, fmt.signed)
+
+
+def _lookup(files: CoreFiles, op: Lookup) -> None:
+    table = files.rom("table", f"table of {files.core.node.where}, by the input's bits", op.table, op.output.total_bits)
+    files.main({"stages": files.core.timing.delay, "table_entity": table})
+
+
+_RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
+    Linear: _linear,
+    Quantize: _quantize,
+    Clamp: _clamp,
+    Lookup: _lookup,
+}
+
+
+def core_files(core: Core, interval: Interval, entity: Identifier, names: Names) -> list[tuple[Identifier, str]]:
+    """Entity names and VHDL texts of ``core``, in the order in which they compile."""
+    files = CoreFiles(core, interval, entity, names)
+    _RENDERERS[type(core.node.op)](files, core.node.op)
+    return files.files

@@ -1,0 +1,98 @@
+"""Files in memory, and the one way in which they reach the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from creator.errors import CreatorError
+
+MANIFEST = "manifest.json"
+KIND = "creator build"
+
+
+class FileSet:
+    """Relative paths and their bytes."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def add(self, path: str, content: str | bytes) -> None:
+        """Adds a file; refuses a path that is not a plain relative one, or that another differs from only by case."""
+        pure = PurePosixPath(path)
+        plain = path == str(pure) and "\\" not in path and all(part not in ("", ".", "..", "/") for part in pure.parts)
+        if not plain or pure.is_absolute():
+            raise CreatorError(f"{path!r} is not a plain relative path", "file set")
+        if path.lower() in {known.lower() for known in self._files}:
+            raise CreatorError(f"{path!r} exists already", "file set")
+        self._files[path] = content.encode() if isinstance(content, str) else content
+
+    def __getitem__(self, path: str) -> bytes:
+        return self._files[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def hashes(self) -> dict[str, str]:
+        """The sha256 of every file, by path."""
+        return {path: hashlib.sha256(content).hexdigest() for path, content in sorted(self._files.items())}
+
+    def write(self, folder: str | os.PathLike[str]) -> Path:
+        """Puts exactly these files into ``folder``: written beside it first and then moved into place.
+
+        A folder that is there already is replaced only if it is empty or an earlier build.
+
+        Raises:
+            CreatorError: if it is neither, or cannot be written.
+        """
+        target = Path(folder).absolute()
+        check_writable(target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        except OSError as error:
+            raise CreatorError(f"cannot be written: {error.strerror}", str(folder)) from None
+        old = fresh.with_name(fresh.name + ".old")
+        try:
+            for path, content in self._files.items():
+                (fresh / path).parent.mkdir(parents=True, exist_ok=True)
+                (fresh / path).write_bytes(content)
+            fresh.chmod(0o755)
+            if target.exists():
+                target.rename(old)
+            fresh.rename(target)
+        except OSError as error:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            raise CreatorError(f"cannot be written: {error.strerror}", str(folder)) from None
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+        return target
+
+
+def check_writable(target: Path) -> None:
+    """Refuses a target that is a file, or a folder with something in it that is not an earlier build."""
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise CreatorError("is there already and is not a folder", str(target), "choose another output folder")
+    if target.is_dir() and any(target.iterdir()) and not is_build(target):
+        raise CreatorError(
+            "holds files that creator did not write, so it is not overwritten", str(target), "choose another output folder"
+        )
+
+
+def is_build(folder: Path) -> bool:
+    """Whether ``folder`` has the manifest of a build."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("kind") == KIND

@@ -1,0 +1,84 @@
+"""What the templates of the requantizer and of limits need to know: widths, and how a bound is tested most cheaply."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creator.formats import FixedPoint, Overflow, Rounding, bits_for
+from creator.ops import Interval
+from creator.ops.quantize import requantizer_stages, rounded_interval
+from creator.render.values import Bits, Identifier, signed_literal
+
+
+def limit_values(source: str, target: str, values: Interval, low: int, high: int, output: FixedPoint) -> dict[str, Any]:
+    """Values for ``limit.vhd.j2``: ``target <= clip(source, low, high)`` for a signed source within ``values``."""
+    needs_low, needs_high = low > values.low, high < values.high
+    reached = [*values, *([low] if needs_low else []), *([high] if needs_high else [])]
+    width = bits_for(min(reached), max(reached))
+    found: dict[str, Any] = {
+        "source": Identifier(source),
+        "target": Identifier(target),
+        "source_bits": width,
+        "result_bits": output.total_bits,
+        "low_bits": Bits(low, output.total_bits),
+        "high_bits": Bits(high, output.total_bits),
+        "low_literal": signed_literal(low, width) if needs_low else None,
+        "high_literal": signed_literal(high, width) if needs_high else None,
+        "below": "never",
+        "above": "never",
+    }
+    # A bound at a power of two shows in the upper bits alone; other bounds need a comparison.
+    if needs_low:
+        place = (-low).bit_length() - 1
+        if low == 0:
+            found["below"] = "sign"
+        elif low == -(1 << place) and place < width - 1:
+            found |= {"below": "bits", "below_from": place, "below_ones": Bits(-1, width - 1 - place)}
+        else:
+            found["below"] = "compare"
+    if needs_high:
+        place = high.bit_length()
+        if high >= 0 and high == (1 << place) - 1 and place < width - 1:
+            found |= {"above": "bits", "above_from": place, "above_zeros": Bits(0, width - 1 - place)}
+        else:
+            found["above"] = "compare"
+    return found
+
+
+def requantizer_values(
+    value: FixedPoint, values: Interval, output: FixedPoint, rounding: Rounding, overflow: Overflow, low: int, high: int
+) -> dict[str, Any]:
+    """Values for ``requantizer.vhd.j2``.
+
+    Args:
+        value: format of what comes in.
+        values: bounds of its codes.
+        output, rounding, overflow, low, high: as in the operations.
+    """
+    value_bits = value.total_bits + (not value.signed)
+    # Dropping more bits than one beyond the value's own gives the same: everything is then a quarter or less.
+    shift = min(value.frac_bits - output.frac_bits, value_bits + 1)
+    wide_bits = max(value_bits, shift + 1)
+    rounds = requantizer_stages(value.frac_bits, output, rounding) == 2
+    kept_bits = wide_bits - shift + rounds
+    rounded = rounded_interval(values, value.frac_bits, output, rounding)
+    wraps = overflow is Overflow.WRAP and not (output.min_code <= rounded.low and rounded.high <= output.max_code)
+    limits = limit_values("wrapped" if wraps else "rounded", "result", Interval.of(output) if wraps else rounded, low, high, output)
+    rounded_bits = max(bits_for(*rounded), output.total_bits) if wraps else limits["source_bits"]
+    return limits | {
+        "value_format": value,
+        "output_format": output,
+        "rounding": rounding,
+        "overflow": overflow,
+        "low": low,
+        "high": high,
+        "shift": shift,
+        "wide_bits": wide_bits,
+        "kept_bits": kept_bits,
+        "rounds": rounds,
+        "rounded_bits": rounded_bits,
+        "wraps": wraps,
+        "zeros": Bits(0, -shift) if shift < 0 else None,
+        "below_half": Bits(0, shift - 1) if shift > 1 else None,
+        "all_dropped": Bits(0, shift) if shift > 0 else None,
+    }

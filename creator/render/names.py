@@ -1,0 +1,54 @@
+"""Legal VHDL names from any text, in one place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from creator.render.values import Identifier
+
+_LEGAL = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
+
+RESERVED = frozenset(
+    """abs access after alias all and architecture array assert assume assume_guarantee attribute begin block body buffer bus
+    case component configuration constant context cover default disconnect downto else elsif end entity exit fairness file for
+    force function generate generic group guarded if impure in inertial inout is label library linkage literal loop map mod nand
+    new next nor not null of on open or others out package parameter port postponed procedure process property protected
+    private pure range record register reject release rem report restrict restrict_guarantee return rol ror select sequence
+    severity shared signal sla sll sra srl strong subtype then to transport type unaffected units until use variable view
+    vmode vprop vunit wait when while with xnor xor""".split()
+)
+"""Reserved words of VHDL-2008 and 2019."""
+
+
+def is_legal(text: str) -> bool:
+    """Whether ``text`` is a basic identifier (IEEE 1076-2008, 15.4.2) and no reserved word."""
+    return _LEGAL.fullmatch(text) is not None and text.lower() not in RESERVED
+
+
+def legal(text: str) -> str:
+    """A legal identifier as close to ``text`` as can be; the same for the same text."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+    if not name[:1].isalpha():
+        name = f"n_{name}".rstrip("_")
+    return f"{name}_x" if name.lower() in RESERVED else name
+
+
+class Names:
+    """Hands out identifiers that are unique in one scope, case-insensitively.
+
+    Args:
+        taken: names that are already in use there.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {name.lower() for name in taken}
+
+    def unique(self, text: str, suffixes: Iterable[str] = ("",)) -> Identifier:
+        """An identifier from ``text`` such that it with each of ``suffixes`` is free; all of those are then taken."""
+        base, suffixes = legal(text), tuple(suffixes)
+        candidate, count = base, 2
+        while any(f"{candidate}{suffix}".lower() in self._taken for suffix in suffixes):
+            candidate, count = f"{base}_{count}", count + 1
+        self._taken.update(f"{candidate}{suffix}".lower() for suffix in suffixes)
+        return Identifier(candidate)

@@ -1,0 +1,87 @@
+"""What a template may print: these types, integers and formats, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, Overflow, Rounding
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """A legal basic VHDL identifier that is no reserved word."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        from creator.render.names import is_legal
+
+        if not is_legal(self.text):
+            raise CreatorError(f"{self.text!r} is not a VHDL identifier")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Bits:
+    """A two's complement or unsigned constant, printed as a string literal of its bits."""
+
+    value: int
+    width: int
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or not -(1 << (self.width - 1)) <= self.value < 1 << self.width:
+            raise CreatorError(f"{self.value} does not fit {self.width} bits")
+
+    def __str__(self) -> str:
+        return f'"{self.value & ((1 << self.width) - 1):0{self.width}b}"'
+
+
+@dataclass(frozen=True)
+class Words:
+    """Part of an array aggregate: constants separated by commas. ``named`` writes ``0 =>`` in front of the only one."""
+
+    words: tuple[Bits, ...]
+    named: bool
+    end: bool
+
+    def __str__(self) -> str:
+        text = ("0 => " if self.named else "") + ", ".join(map(str, self.words))
+        return text if self.end else text + ","
+
+
+@dataclass(frozen=True)
+class Comment:
+    """Text from outside for a comment: one line of printable ASCII, whatever it was."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return re.sub(r"[^ -~]", "?", self.text)
+
+
+Printable = Identifier | Bits | Words | Comment | FixedPoint | Rounding | Overflow | int
+
+
+def printable(value: object) -> object:
+    """``value`` if a template may print it; the templates' environment calls this for everything that they print."""
+    if isinstance(value, bool) or not isinstance(value, Printable):
+        raise CreatorError(f"a template tried to print {type(value).__name__} {value!r}")
+    return value
+
+
+def signed_literal(value: int, width: int) -> Bits:
+    """A constant for comparison with a signed number of that width."""
+    if not -(1 << (width - 1)) <= value < 1 << (width - 1):
+        raise CreatorError(f"{value} does not fit {width} signed bits")
+    return Bits(value, width)
+
+
+def table_rows(words: Sequence[Bits], columns: int) -> list[Words]:
+    """The words of a memory in lines of an aggregate."""
+    starts = range(0, len(words), columns)
+    return [Words(tuple(words[i : i + columns]), len(words) == 1, i + columns >= len(words)) for i in starts]

@@ -1,0 +1,140 @@
+"""``creator.simulate``: runs a bench, compares everything, explains the first mismatch."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from creator.build_folder import BuildFolder
+from creator.errors import CreatorError
+from creator.formats import IntArray
+from creator.graph.vectors import check_vectors
+from creator.simulation.cocotb_bench import run_cocotb
+from creator.simulation.file_bench import run_file_bench
+from creator.simulation.job import Job, Trace, decode
+from creator.simulation.run import Mismatch, Run
+
+BENCHES = ("cocotb", "vhdl")
+DEFAULT_VECTORS = 60
+LEAST_FRAMES = 6
+"""With fewer, steady state is not reached and the interval cannot be measured: the vectors are then repeated."""
+
+
+def simulate(
+    build: str | os.PathLike[str],
+    x: npt.ArrayLike | None = None,
+    *,
+    stalls: bool | int = False,
+    bench: str = "cocotb",
+    waves: str | os.PathLike[str] | None = None,
+    interrupt: int = 0,
+) -> Run:
+    """Runs the VHDL of a build folder in GHDL on ``x`` and compares every output with ``graph.run(x)``.
+
+    Args:
+        build: folder that ``design.write`` made.
+        x: codes of the input format, shape (batch, *input_shape); ``None``: corners and 60 seeded random samples.
+        stalls: random pauses on both sides, half of the cycles each; an integer is their seed.
+        bench: ``"cocotb"`` checks the protocol as well; ``"vhdl"`` is about four times faster, for bulk.
+        waves: a ``.ghw`` or ``.vcd`` file to write the waveform to.
+        interrupt: resets the network after so many input beats of a first try, before the run that counts.
+
+    Returns:
+        Outputs, mismatches, measured interval and latency. A mismatch is a result, not an exception.
+
+    Raises:
+        CreatorError: for bad input, and where the simulation did not deliver exactly the planned number of outputs.
+    """
+    if bench not in BENCHES:
+        raise CreatorError(f"bench={bench!r} is unknown", "simulate", f"choose one of {', '.join(BENCHES)}")
+    folder = BuildFolder.open(build)
+    graph = folder.graph
+    vectors = check_vectors(graph, DEFAULT_VECTORS) if x is None else graph.check_input(x)
+    if not len(vectors):
+        raise CreatorError("there are no vectors", "input vectors", "pass at least one sample")
+    repeats = -(-LEAST_FRAMES // len(vectors))
+    frames = np.concatenate([vectors] * repeats).reshape(len(vectors) * repeats, -1)
+    job = Job(folder, frames, stalls=int(stalls), interrupt=interrupt, waves=_waves_file(waves))
+    with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
+        trace = run_cocotb(job, Path(scratch))[0] if bench == "cocotb" else run_file_bench(job, Path(scratch))
+    if len(trace.codes) != job.expected_beats or len(trace.starts) != job.frames:
+        raise CreatorError(
+            f"expected {job.expected_beats} outputs from {job.frames} samples, got {len(trace.codes)} from {len(trace.starts)}",
+            str(folder.path),
+            "the network lost or repeated elements, or hangs",
+        )
+    expected = graph.run(frames.reshape(-1, *graph.input_shape)).reshape(job.frames, -1)
+    return _verdict(job, trace, expected, len(vectors), bench)
+
+
+def _waves_file(waves: str | os.PathLike[str] | None) -> Path | None:
+    if waves is None:
+        return None
+    path = Path(waves).absolute()
+    if not path.parent.is_dir():
+        raise CreatorError("the folder does not exist", str(path.parent), "create it first")
+    return path
+
+
+def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: str) -> Run:
+    got = trace.codes.reshape(job.frames, -1)
+    different = np.argwhere(got != expected)
+    first = None
+    if len(different):
+        frame, element = (int(i) for i in different[0])
+        first = Mismatch(frame % samples, element, int(expected[frame, element]), int(got[frame, element]))
+        first = dataclasses.replace(first, layer=_first_layer(job, frame))
+    shape = (samples, *job.build.graph.output_shape)
+    ends = trace.cycles[job.output_size - 1 :: job.output_size]
+    return Run(
+        outputs=got[:samples].reshape(shape),
+        expected=expected[:samples].reshape(shape),
+        compared=int(got.size),
+        mismatches=len(different),
+        first=first,
+        interval=None if job.stalls else ends[-1] - ends[-2],
+        latency=None if job.stalls else ends[0] - trace.starts[0],
+        cycles=ends[-1] - trace.starts[0] + 1,
+        bench=bench,
+        edited=_edited(job.build),
+    )
+
+
+def _first_layer(job: Job, frame: int) -> str:
+    """Runs the frames up to the failing one again, with taps after every core; names the first core that differs there."""
+    layers = job.build.manifest["layers"]
+    again = dataclasses.replace(job, beats=job.beats[: frame + 1], waves=None)
+    try:
+        with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
+            _, taps = run_cocotb(again, Path(scratch), {layer["name"]: layer["signal"] for layer in layers})
+    except CreatorError as error:
+        return f"not found, since the run with taps failed: {error}"
+    graph = job.build.graph
+    values = graph.run_all(again.beats[frame:].reshape(1, *graph.input_shape))
+    nodes = {node.name: node for node in graph.nodes}
+    for layer in layers:
+        kind = nodes[layer["name"]].type
+        beats = taps[layer["name"]][frame * kind.size : (frame + 1) * kind.size]
+        expected = values[layer["name"]].ravel().tolist()
+        try:
+            found = [decode(bits, kind.format) for bits in beats]
+        except CreatorError:
+            found = []
+        if found != expected:
+            return nodes[layer["name"]].where
+    return "none: the difference is after the last layer"
+
+
+def _edited(build: BuildFolder) -> tuple[str, ...]:
+    hashes = build.manifest.get("sha256", {})
+    return tuple(
+        name
+        for name in [*build.sources, "sim/file_bench.vhd", "graph.creator"]
+        if hashes.get(name) != hashlib.sha256((build.path / name).read_bytes()).hexdigest()
+    )

@@ -1,0 +1,96 @@
+"""Finds and runs the programs that creator calls: GHDL, Yosys, nextpnr. Never through a shell."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from creator.errors import CreatorError
+
+GHDL_AT_LEAST = (2, 0)
+GHDL_HINT = "install it with your system's package manager, for example: apt-get install ghdl"
+
+
+@lru_cache(maxsize=8)
+def find_ghdl() -> tuple[str, tuple[int, int]]:
+    """The path of GHDL and its version.
+
+    Raises:
+        CreatorError: if there is none, or it is older than 2.0.
+    """
+    program = shutil.which("ghdl")
+    if program is None:
+        raise CreatorError("GHDL is not installed", "ghdl", GHDL_HINT)
+    try:
+        text = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CreatorError(f"cannot be run: {error}", program, GHDL_HINT) from None
+    match = re.search(r"GHDL (\d+)\.(\d+)", text)
+    if match is None:
+        raise CreatorError("does not say its version", program, GHDL_HINT)
+    version = int(match[1]), int(match[2])
+    if version < GHDL_AT_LEAST:
+        raise CreatorError(f"GHDL {match[1]}.{match[2]} is too old, 2.0 is needed", program, GHDL_HINT)
+    return program, version
+
+
+def find_tool(name: str) -> str:
+    """The path of ``yosys``, ``nextpnr-ecp5`` ...: the PyPI build next to this Python, or one on the PATH.
+
+    Raises:
+        CreatorError: if there is neither.
+    """
+    scripts = sysconfig.get_path("scripts")
+    packaged = shutil.which(f"yowasp-{name}", path=scripts) or shutil.which(f"yowasp-{name}")
+    found = packaged or shutil.which(name)
+    if found is None:
+        raise CreatorError(f"{name} is not installed", name, f"pip install yowasp-{_package(name)}")
+    return found
+
+
+def _package(name: str) -> str:
+    return {"ecppack": "nextpnr-ecp5", "icepack": "nextpnr-ice40"}.get(name, name)
+
+
+def run_tool(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    timeout: float = 3600,
+    line: Callable[[str], None] | None = None,
+    env: dict[str, str] | None = None,
+) -> tuple[int, str]:
+    """Runs a program in ``folder``; returns its exit status and everything that it printed.
+
+    Args:
+        line: called with each line as it comes, for progress.
+        env: variables to add to the environment.
+    """
+    chunks = []
+    with subprocess.Popen(
+        list(command),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=os.environ | (env or {}),
+    ) as process:
+        assert process.stdout is not None
+        for text in process.stdout:
+            chunks.append(text)
+            if line is not None:
+                line(text.rstrip("\n"))
+        try:
+            status = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise CreatorError(f"did not end within {timeout:.0f} s", command[0]) from None
+    return status, "".join(chunks)

@@ -1,0 +1,209 @@
+"""Runs a traced module on an example, batch by batch node, and lowers each node on the way.
+
+Running for real gives every shape, whatever arithmetic the module does on ``x.size(0)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.fx
+import torch.nn.functional as F
+
+from creator.errors import CreatorError
+from creator.graph import Builder, Graph
+from creator.nn import BatchNorm1d, Linear, Quantize
+from creator.ops import Reshape, TensorType
+from creator.tracing.modules import Context, clamp_op, folded_op, module_handler
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """The network's input before ``nn.Quantize`` has given it a format."""
+
+    shape: tuple[int, ...]
+    paths: tuple[str, ...] = ()
+
+
+_RESHAPES = {torch.flatten, torch.reshape, torch.unsqueeze, torch.squeeze, torch.ravel}
+_RESHAPES |= {"flatten", "reshape", "view", "unsqueeze", "squeeze", "contiguous", "unflatten", "ravel"}
+_CLAMPS: dict[Any, Callable[..., tuple[float | None, float | None]]] = {
+    name: lambda *_, **__: (0.0, None) for name in (torch.relu, torch.relu_, F.relu, F.relu_, "relu", "relu_")
+}
+_CLAMPS |= {F.relu6: lambda *_, **__: (0.0, 6.0), F.hardtanh: lambda min_val=-1.0, max_val=1.0, inplace=False: (min_val, max_val)}
+_CLAMPS |= {name: lambda min=None, max=None: (min, max) for name in (torch.clamp, torch.clip, "clamp", "clip")}
+_DROPOUTS = {F.dropout, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout}
+_HINTS = {
+    "sigmoid": "use creator.nn.Sigmoid",
+    "tanh": "use creator.nn.Tanh",
+    "silu": "use creator.nn.SiLU",
+    "linear": "use creator.nn.Linear",
+}
+
+
+class Lowering(torch.fx.Interpreter):
+    """Lowers one traced module.
+
+    Args:
+        module: traced, in eval mode.
+        input_shape: of one sample.
+    """
+
+    BATCH = 3
+    """Of the example; a size that no reshape writes out by accident."""
+
+    def __init__(self, module: torch.fx.GraphModule, input_shape: tuple[int, ...]) -> None:
+        super().__init__(module)
+        self.input_shape = input_shape
+        self.builder: Builder | None = None
+        self.values: dict[torch.fx.Node, str | _Raw] = {}
+        self.result: str | None = None
+
+    def lower(self, example: torch.Tensor) -> Graph:
+        """The graph of the nodes that the output depends on, not yet verified."""
+        placeholders = [node for node in self.module.graph.nodes if node.op == "placeholder"]  # type: ignore[union-attr]
+        if len([node for node in placeholders if not node.args]) != 1:
+            raise CreatorError(f"forward takes {len(placeholders)} inputs", hint="a network has exactly one")
+        self.run(example)
+        if self.builder is None or self.result is None:
+            raise CreatorError("the network has no nn.Quantize", hint="begin it with nn.Quantize(FixedPoint(8, 4))")
+        return self.builder.graph(self.result)
+
+    def run_node(self, n: torch.fx.Node) -> Any:
+        reads = [source for source in n.all_input_nodes if source in self.values]
+        if n.op == "placeholder":
+            if not self.values:
+                self.values[n] = _Raw(self.input_shape)
+            return super().run_node(n)
+        if n.op == "output":
+            self.result = self._output(n)
+            return super().run_node(n)
+        where = self._where(n)
+        if n.op == "call_module":
+            assert isinstance(n.target, str)
+            self._module(n, self.fetch_attr(n.target), where)
+        try:
+            result = super().run_node(n)
+        except CreatorError as error:
+            raise error.at(where) from None
+        except Exception as error:  # noqa: BLE001 - whatever torch raises for shapes that do not fit
+            raise CreatorError(f"fails on an input of shape (batch, ...): {str(error).splitlines()[0]}", where) from None
+        if n.op in ("call_function", "call_method") and reads:
+            self._function(n, result, where)
+        return result
+
+    def _where(self, n: torch.fx.Node) -> str:
+        if n.op == "call_module":
+            return str(n.target)
+        stack = n.meta.get("nn_module_stack") or {}
+        paths = [path for path, _ in stack.values()] if stack else []
+        name = n.target if isinstance(n.target, str) else getattr(n.target, "__name__", str(n.target))
+        return ".".join(filter(None, [paths[-1] if paths else "", str(name)]))
+
+    def _module(self, n: torch.fx.Node, module: torch.nn.Module, where: str) -> None:
+        handler = module_handler(module, where)
+        if len(n.all_input_nodes) != 1 or len(n.args) != 1 or n.kwargs or n.args[0] not in self.values:
+            raise CreatorError("must be called with the one value that comes before it", where)
+        source = n.all_input_nodes[0]
+        value = self.values[source]
+        if isinstance(value, _Raw) and isinstance(module, Quantize):
+            self._define_input(n, value, module, where)
+        elif isinstance(module, BatchNorm1d):
+            self._batch_norm(n, module, where)
+        elif isinstance(module, Linear) and n.users and all(self._is_batch_norm(user) for user in n.users):
+            self.values[n] = value  # the normalisation takes the layer's place
+        elif handler is None:
+            self._reshape_later(n, value, where)
+        elif isinstance(value, _Raw):
+            raise CreatorError(
+                "its input has no number format", where, "begin the network with nn.Quantize(FixedPoint(8, 4))"
+            )
+        else:
+            self.values[n] = self._add(handler, module, value, (where,))
+
+    def _add(self, handler: Callable[..., Any], module: torch.nn.Module, source: str, paths: tuple[str, ...]) -> str:
+        assert self.builder is not None
+        try:
+            op = handler(module, Context(self.builder.type_of(source)))
+        except CreatorError as error:
+            raise error.at(paths[0]) from None
+        return self.builder.add(op, source, paths)
+
+    def _define_input(self, n: torch.fx.Node, raw: _Raw, module: Quantize, where: str) -> None:
+        try:
+            fmt = module.output_format
+        except CreatorError as error:
+            raise error.at(where) from None
+        if self.builder is not None:
+            raise CreatorError("the input is quantized in two places", where, "quantize it once and use the result")
+        self.builder = Builder(TensorType(self.input_shape, fmt))
+        self.values[n] = self.builder.input
+        if raw.shape != self.input_shape:
+            self.values[n] = self.builder.add(Reshape(raw.shape), self.builder.input, raw.paths)
+
+    def _is_batch_norm(self, n: torch.fx.Node) -> bool:
+        return n.op == "call_module" and isinstance(self.fetch_attr(str(n.target)), BatchNorm1d)
+
+    def _batch_norm(self, n: torch.fx.Node, module: BatchNorm1d, where: str) -> None:
+        before = n.all_input_nodes[0]
+        linear = self.fetch_attr(str(before.target)) if before.op == "call_module" else None
+        if not isinstance(linear, Linear):
+            raise CreatorError("BatchNorm1d must come right after creator.nn.Linear", where, "move it, or use torch.nn.Identity")
+        source = self.values[before.all_input_nodes[0]]
+        if isinstance(source, _Raw):
+            raise CreatorError("its input has no number format", str(before.target), "begin the network with nn.Quantize")
+        self.values[n] = self._add(
+            lambda bn, context: folded_op(linear, bn, context), module, source, (str(before.target), where)
+        )
+
+    def _reshape_later(self, n: torch.fx.Node, value: str | _Raw, where: str) -> None:
+        """Modules that at most reshape: what they do is seen from the shape of their result."""
+        self.values[n] = value
+        result = self.fetch_attr(str(n.target))(self.env[n.all_input_nodes[0]])
+        self.values[n] = self._reshaped(value, result, where)
+
+    def _reshaped(self, value: str | _Raw, result: Any, where: str) -> str | _Raw:
+        if result.ndim < 2 or result.shape[0] != self.BATCH:
+            raise CreatorError("mixes the batch with other axes", where, "keep the batch as the first axis")
+        shape = tuple(result.shape[1:])
+        if isinstance(value, _Raw):
+            return value if shape == value.shape else _Raw(shape, (*value.paths, where))
+        assert self.builder is not None
+        if shape == self.builder.type_of(value).shape:
+            return value
+        return self.builder.add(Reshape(shape), value, (where,))
+
+    def _function(self, n: torch.fx.Node, result: Any, where: str) -> None:
+        if not isinstance(result, torch.Tensor):
+            return  # a size: Python arithmetic on it needs no hardware
+        value = self.values[n.all_input_nodes[0]] if n.all_input_nodes[0] in self.values else None
+        others = [source for source in n.all_input_nodes[1:] if isinstance(self.env.get(source), torch.Tensor)]
+        if value is None or others or n.args[:1] != (n.all_input_nodes[0],):
+            raise CreatorError("operations on several values are not supported", where)
+        if n.target in _RESHAPES:
+            self.values[n] = self._reshaped(value, result, where)
+        elif n.target in _DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):
+            self.values[n] = value
+        elif n.target in _CLAMPS and not isinstance(value, _Raw):
+            low, high = _CLAMPS[n.target](*n.args[1:], **n.kwargs)
+            if not all(bound is None or isinstance(bound, (int, float)) for bound in (low, high)):
+                raise CreatorError("limits must be numbers", where)
+            self.values[n] = self._add(lambda _, context: clamp_op(low, high, context), self.module, value, (where,))
+        elif n.target in _CLAMPS:
+            raise CreatorError("its input has no number format", where, "begin the network with nn.Quantize")
+        else:
+            hint = _HINTS.get(where.rsplit(".", 1)[-1], "use layers from creator.nn")
+            raise CreatorError("this operation is not supported", where, hint)
+
+    def _output(self, n: torch.fx.Node) -> str:
+        result = n.args[0]
+        value = self.values.get(result) if isinstance(result, torch.fx.Node) else None
+        if not isinstance(value, str):
+            what = "the output has no number format" if isinstance(value, _Raw) else "forward must return one value"
+            raise CreatorError(what, "output", "return the result of the last layer, and begin with nn.Quantize")
+        return value
+
+

@@ -1,0 +1,186 @@
+"""What each known module becomes: the explicit list."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from creator import nn, ops
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, IntArray
+from creator.nn.exact import OutputQuantizer
+from creator.ops import TensorType
+from creator.ops.linear import MAX_ACCUMULATOR_BITS
+from creator.ops.lookup import MAX_INPUT_BITS, pattern_codes
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a handler knows about where its module stands: the type of the module's input."""
+
+    input: TensorType
+
+
+Handler = Callable[[Any, Context], ops.Op]
+
+
+def quantize_op(module: nn.Quantize, context: Context) -> ops.Op:
+    """A change of format inside the network."""
+    q = module.quantizer
+    return ops.Quantize(q.format, q.rounding, q.overflow, q.format.min_code, q.format.max_code)
+
+
+def linear_op(module: nn.Linear, context: Context) -> ops.Op:
+    """A linear layer with its own parameters."""
+    return _linear(module, module.weight, module.bias, context)
+
+
+def folded_op(linear: nn.Linear, norm: nn.BatchNorm1d, context: Context) -> ops.Op:
+    """A linear layer with the batch normalisation after it folded in, by the code that eval mode runs."""
+    return _linear(linear, *norm.folded(linear), context)
+
+
+def _linear(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> ops.Op:
+    weight, bias = module.quantized(weight, bias, training=False)
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and not bool(torch.isfinite(tensor).all()):
+            raise CreatorError(f"its {name} is NaN or infinite", hint="training diverged; restore an earlier state")
+    frac_bits = context.input.format.frac_bits + module.weight_format.frac_bits
+    if bias is not None:
+        frac_bits = max(frac_bits, module.bias_format.frac_bits)
+    if abs(frac_bits) > 126:
+        raise CreatorError(f"its products have {frac_bits} fractional bits", hint="use formats nearer to 1")
+    q: OutputQuantizer = module.quantizer
+    return ops.Linear(
+        weight=_codes(weight, module.weight_format),
+        weight_format=module.weight_format,
+        bias=_biases(module, bias, frac_bits),
+        accumulator=FixedPoint(MAX_ACCUMULATOR_BITS, frac_bits),
+        output=q.format,
+        rounding=q.rounding,
+        overflow=q.overflow,
+        low=q.format.min_code,
+        high=q.format.max_code,
+    )
+
+
+def _codes(values: torch.Tensor, fmt: FixedPoint) -> IntArray:
+    return fmt.to_integers(values.detach().cpu().numpy())
+
+
+def _biases(module: nn.Linear, bias: torch.Tensor | None, frac_bits: int) -> IntArray:
+    if bias is None:
+        return np.zeros(module.out_features, dtype=np.int64)
+    codes = _codes(bias, module.bias_format)
+    shift = frac_bits - module.bias_format.frac_bits
+    if module.bias_format.total_bits + shift > MAX_ACCUMULATOR_BITS and codes.any():
+        raise CreatorError(
+            f"its bias, {module.bias_format}, needs more than {MAX_ACCUMULATOR_BITS} bits on the products' grid of 2**-{frac_bits}",
+            hint="use formats whose fractional bits lie closer together",
+        )
+    return codes << shift if codes.any() else codes
+
+
+def relu_op(module: torch.nn.Module, context: Context) -> ops.Op:
+    """max(x, 0)."""
+    return clamp_op(0.0, None, context)
+
+
+def hard_tanh_op(module: torch.nn.Hardtanh, context: Context) -> ops.Op:
+    """min(max(x, min_val), max_val)."""
+    return clamp_op(module.min_val, module.max_val, context)
+
+
+def clamp_op(low: float | None, high: float | None, context: Context) -> ops.Op:
+    """A clamp to values; ``None`` leaves a side open. The bounds must lie on the grid, or beyond the range."""
+    fmt = context.input.format
+    low_code = fmt.min_code if low is None else _bound(low, fmt, fmt.min_code)
+    high_code = fmt.max_code if high is None else _bound(high, fmt, fmt.max_code)
+    for bound, code in ((low, low_code), (high, high_code)):
+        if not fmt.min_code <= code <= fmt.max_code:
+            raise CreatorError(f"its bound {bound} lies outside {fmt}", hint="every output would be that bound; widen the format")
+    if low_code > high_code:
+        raise CreatorError(f"its lower bound {low} exceeds its upper bound {high}")
+    return ops.Clamp(low_code, high_code)
+
+
+def _bound(value: float, fmt: FixedPoint, end: int) -> int:
+    """The code of a bound, or ``end`` of the range where the bound lies beyond that end."""
+    if math.isnan(value):
+        raise CreatorError("its bound is NaN")
+    if (value >= fmt.max_value and end == fmt.max_code) or (value <= fmt.min_value and end == fmt.min_code):
+        return end
+    scaled = math.ldexp(value, fmt.frac_bits)
+    if not scaled.is_integer():
+        raise CreatorError(
+            f"its bound {value} is not a value of {fmt}, whose step is {fmt.step}", hint="choose a multiple of the step"
+        )
+    return int(scaled)
+
+
+def lookup_op(module: nn.Lookup, context: Context) -> ops.Op:
+    """A table of the function at every input code."""
+    fmt = context.input.format
+    if fmt.total_bits > MAX_INPUT_BITS:
+        raise CreatorError(
+            f"a table of {fmt.total_bits} input bits is too large", hint=f"put nn.Quantize with at most {MAX_INPUT_BITS} bits before it"
+        )
+    codes = pattern_codes(fmt)
+    held = (codes >= fmt.min_code) & (codes <= fmt.max_code)
+    codes = np.where(held, codes, fmt.min_code)  # the code that a symmetric format lacks never occurs
+    q = module.quantizer
+    return ops.Lookup(q.format.to_integers(module.tabulate(fmt.from_integers(codes))), q.format)
+
+
+MODULES: dict[type[torch.nn.Module], Handler | None] = {
+    nn.Quantize: quantize_op,
+    nn.Linear: linear_op,
+    nn.BatchNorm1d: relu_op,  # never called: lowered together with the linear layer before it
+    nn.ReLU: relu_op,
+    nn.HardTanh: hard_tanh_op,
+    nn.Lookup: lookup_op,
+    torch.nn.ReLU: relu_op,
+    torch.nn.ReLU6: hard_tanh_op,
+    torch.nn.Hardtanh: hard_tanh_op,
+    torch.nn.Flatten: None,
+    torch.nn.Unflatten: None,
+    torch.nn.Identity: None,
+    torch.nn.Dropout: None,
+    torch.nn.Dropout1d: None,
+    torch.nn.Dropout2d: None,
+    torch.nn.Dropout3d: None,
+    torch.nn.AlphaDropout: None,
+    torch.nn.FeatureAlphaDropout: None,
+}
+"""Known modules and what they become; ``None``: at most a reshape."""
+
+_HINTS: dict[type[torch.nn.Module], str] = {
+    torch.nn.Linear: "use creator.nn.Linear",
+    torch.nn.BatchNorm1d: "use creator.nn.BatchNorm1d",
+    torch.nn.Sigmoid: "use creator.nn.Sigmoid",
+    torch.nn.Tanh: "use creator.nn.Tanh",
+    torch.nn.SiLU: "use creator.nn.SiLU",
+}
+
+
+def module_handler(module: torch.nn.Module, where: str) -> Handler | None:
+    """How to lower ``module``.
+
+    Raises:
+        CreatorError: if it is not known, or computes something else than its class says.
+    """
+    known = next((kind for kind in type(module).__mro__ if kind in MODULES), None)
+    if known is None:
+        supported = ", ".join(kind.__name__ for kind in MODULES if kind.__module__.startswith("creator."))
+        hint = next((text for kind, text in _HINTS.items() if isinstance(module, kind)), f"creator.nn has {supported}")
+        raise CreatorError(f"{type(module).__name__} is not supported", where, hint)
+    if type(module).forward is not known.forward and not issubclass(type(module), nn.Lookup):
+        raise CreatorError(f"{type(module).__name__} overrides forward of {known.__name__}", where, f"use {known.__name__} itself")
+    if module._forward_hooks or module._forward_pre_hooks:
+        raise CreatorError("it has forward hooks, which hardware would not run", where, "remove them before translating")
+    return MODULES[known]

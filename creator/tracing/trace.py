@@ -1,0 +1,105 @@
+"""``creator.trace``: walks a module with torch.fx, lowers what it knows and refuses the rest."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.fx
+
+from creator.errors import CreatorError
+from creator.graph import Graph
+from creator.graph.vectors import check_vectors
+from creator.passes import OPTIMISE, run_passes
+from creator.tracing.lower import Lowering
+from creator.tracing.modules import MODULES
+
+CHECK_VECTORS = 32
+
+
+def trace(model: torch.nn.Module, input_shape: Sequence[int] | int) -> Graph:
+    """The integer graph of ``model`` in eval mode; the model itself is left as it was.
+
+    Args:
+        model: any module that torch.fx can trace and whose leaves creator knows; its first layer is ``nn.Quantize``.
+        input_shape: shape of one sample, without the batch.
+
+    Returns:
+        The verified graph, with the optimising passes applied.
+
+    Raises:
+        CreatorError: naming the module path of the first thing that cannot become exact integer hardware.
+    """
+    if not isinstance(model, torch.nn.Module):
+        raise CreatorError(f"expected a torch.nn.Module, got {type(model).__name__}", "trace")
+    shape = _checked_shape(input_shape)
+    if isinstance(model, tuple(MODULES)):
+        model = torch.nn.Sequential(model)
+    with _eval_mode(model), torch.no_grad():
+        lowering = Lowering(_fx_module(model), shape)
+        graph = run_passes(lowering.lower(_example(model, shape)).verify(), OPTIMISE)
+        _check_against(model, graph)
+    return graph
+
+
+class _Tracer(torch.fx.Tracer):
+    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, tuple(MODULES)) or super().is_leaf_module(m, module_qualified_name)
+
+
+def _fx_module(model: torch.nn.Module) -> torch.fx.GraphModule:
+    tracer = _Tracer()
+    try:
+        return torch.fx.GraphModule(model, tracer.trace(model))
+    except CreatorError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the user's forward raises under tracing
+        reason = str(error).split("\n")[0]
+        raise CreatorError(
+            f"its forward cannot be traced: {reason}", type(model).__name__, "avoid control flow that depends on values"
+        ) from None
+
+
+def _checked_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
+    shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+    if not shape or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in shape):
+        raise CreatorError(f"input_shape={input_shape!r} is not a shape", "trace", "give one sample's shape, such as (64,)")
+    return tuple(int(n) for n in shape)
+
+
+@contextlib.contextmanager
+def _eval_mode(model: torch.nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _device(model: torch.nn.Module) -> torch.device:
+    tensors: Iterator[Any] = iter(model.parameters())
+    first = next(tensors, None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def _example(model: torch.nn.Module, shape: tuple[int, ...]) -> torch.Tensor:
+    return torch.zeros(Lowering.BATCH, *shape, device=_device(model))
+
+
+def _check_against(model: torch.nn.Module, graph: Graph) -> None:
+    """Runs both on random codes and on the corners: a last guard against a module that is not what it seems."""
+    x = check_vectors(graph, CHECK_VECTORS)
+    dtype = torch.float32 if graph.input_format.total_bits <= 24 else torch.float64
+    values = torch.from_numpy(graph.input_format.from_integers(x)).to(device=_device(model), dtype=dtype)
+    y = graph.output_format.to_integers(model(values).double().cpu().numpy())
+    if not np.array_equal(y, graph.run(x)):
+        raise CreatorError(
+            "the integer graph does not reproduce the model's outputs",
+            type(model).__name__,
+            "a module computes something else than its class says, through a hook or an overridden method",
+        )
