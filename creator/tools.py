@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -63,34 +63,32 @@ def run_tool(
     folder: Path,
     *,
     timeout: float = 3600,
-    line: Callable[[str], None] | None = None,
     env: dict[str, str] | None = None,
+    output: Path | None = None,
 ) -> tuple[int, str]:
     """Runs a program in ``folder``; returns its exit status and everything that it printed.
 
     Args:
-        line: called with each line as it comes, for progress.
+        timeout: seconds after which it is stopped and refused.
         env: variables to add to the environment.
+        output: file for what it prints to standard output, which is then not returned.
     """
-    chunks = []
-    with subprocess.Popen(
-        list(command),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=os.environ | (env or {}),
-    ) as process:
-        assert process.stdout is not None
-        for text in process.stdout:
-            chunks.append(text)
-            if line is not None:
-                line(text.rstrip("\n"))
+    with open(output or os.devnull, "w") as sink:
         try:
-            status = process.wait(timeout)
+            done = subprocess.run(
+                list(command),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=sink if output else subprocess.PIPE,
+                stderr=subprocess.PIPE if output else subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=os.environ | (env or {}),
+                timeout=timeout,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
-            process.kill()
             raise CreatorError(f"did not end within {timeout:.0f} s", command[0]) from None
-    return status, "".join(chunks)
+        except OSError as error:
+            raise CreatorError(f"cannot be run: {error.strerror}", command[0]) from None
+    return done.returncode, done.stderr if output else done.stdout

@@ -22,7 +22,7 @@ entity creator_ram is
 end entity creator_ram;
 
 architecture rtl of creator_ram is
-  type memory_t is array (0 to 2 ** address_bits - 1) of std_logic_vector(data_bits - 1 downto 0);
+  type memory_t is array (2 ** address_bits - 1 downto 0) of std_logic_vector(data_bits - 1 downto 0);
   signal memory : memory_t;
 begin
   process (clock)

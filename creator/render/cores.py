@@ -19,9 +19,15 @@ from creator.schedule import Core
 
 LINE_BITS = 96
 
+BLOCK_ROM_BITS = 2048
+"""From this size on a ROM belongs in block RAM: in lookup tables it would take 32 or more of them on any device."""
+
 
 class CoreFiles:
-    """Renders the entities of one core, leaves first.
+    """Renders the entities of one core.
+
+    ``files`` has their names and texts in the order in which they compile; ``block_roms`` names those that are memories of
+    the size for block RAM.
 
     Args:
         core: what to render.
@@ -36,6 +42,7 @@ class CoreFiles:
         self.entity = entity
         self.names = names
         self.files: list[tuple[Identifier, str]] = []
+        self.block_roms: list[Identifier] = []
 
     def part(self, template: str, suffix: str, values: dict[str, Any]) -> Identifier:
         """Renders an entity that belongs to the core; returns its name."""
@@ -52,8 +59,12 @@ class CoreFiles:
             "width": width,
             "address_bits": address_bits(len(words)),
             "rows": table_rows(words, max(1, LINE_BITS // (width + 4))),
+            "block": len(words) * width >= BLOCK_ROM_BITS,
         }
-        return self.part("rom", suffix, values)
+        entity = self.part("rom", suffix, values)
+        if values["block"]:
+            self.block_roms.append(entity)
+        return entity
 
     def main(self, values: dict[str, Any]) -> None:
         """Renders the core's own entity from the template that is called as its operation."""
@@ -159,8 +170,8 @@ _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
 }
 
 
-def core_files(core: Core, interval: Interval, entity: Identifier, names: Names) -> list[tuple[Identifier, str]]:
-    """Entity names and VHDL texts of ``core``, in the order in which they compile."""
+def core_files(core: Core, interval: Interval, entity: Identifier, names: Names) -> CoreFiles:
+    """The rendered entities of ``core``."""
     files = CoreFiles(core, interval, entity, names)
     _RENDERERS[type(core.node.op)](files, core.node.op)
-    return files.files
+    return files

@@ -111,6 +111,7 @@ class _Renderer:
         self.bench = self.entities.unique(f"{prefix}_file_bench")
         self.files = FileSet()
         self.sources: list[str] = []
+        self.block_roms: list[str] = []
 
     def design(self) -> Design:
         for stem in sorted(self._library()):
@@ -119,7 +120,9 @@ class _Renderer:
         cores = []
         for core in self.plan.cores:
             entity = self.entities.unique(f"{self.prefix}_{core.node.name}")
-            for part, text in core_files(core, intervals[core.node.inputs[0]], entity, self.entities):
+            rendered = core_files(core, intervals[core.node.inputs[0]], entity, self.entities)
+            self.block_roms += map(str, rendered.block_roms)
+            for part, text in rendered.files:
                 self._source(str(part), text)
             cores.append(entity)
         instances = self._instances(cores)
@@ -209,6 +212,7 @@ class _Renderer:
             "latency": self.plan.latency,
             "layers": layers,
             "sources": self.sources,
+            "block_roms": self.block_roms,
             "sha256": self.files.hashes(),
         }
 

@@ -82,6 +82,7 @@ def signed_literal(value: int, width: int) -> Bits:
 
 
 def table_rows(words: Sequence[Bits], columns: int) -> list[Words]:
-    """The words of a memory in lines of an aggregate."""
+    """The words of a memory, address 0 first, in lines of an aggregate, address 0 last."""
+    words = words[::-1]
     starts = range(0, len(words), columns)
     return [Words(tuple(words[i : i + columns]), len(words) == 1, i + columns >= len(words)) for i in starts]

@@ -1,0 +1,40 @@
+# Two commands do everything, set-up included: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test test-all lint bench setup ghdl clean
+
+demo: setup
+	$(BIN)/python examples/digits.py
+
+test: setup lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not extended"
+
+test-all: setup lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/peer_mlp.py
+
+setup: ghdl $(STAMP)
+
+# The virtual environment is made anew where the packages that it should hold have changed.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "creator needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+ghdl:
+	@sh scripts/install-ghdl.sh
+
+clean:
+	rm -rf $(VENV) build demo dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,183 @@
+"""The command ``creator``: thin over the Python interface."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import creator
+from creator.console import Progress, table
+from creator.errors import CreatorError
+
+DONE, FAILED, REFUSED = 0, 1, 2
+
+EPILOG = """\
+examples:
+  creator translate digits.creator -o build
+  creator translate model.py:make --weights w.safetensors --input-shape 64 -o build
+  creator simulate build --inputs x.npy --stalls
+  creator synthesize build --target ecp5-25k --bitstream out.bit
+  creator doctor
+
+exit status: 0 done, 1 the check failed (mismatch, timing), 2 the input was refused"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        self.exit(REFUSED, f"{self.prog}: {message} (hint: {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="creator",
+        description="From a PyTorch model to an FPGA, bit for bit.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"creator {creator.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, text: str, example: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name, help=text, description=text, epilog=f"example:\n  {example}", formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        made.add_argument("--json", action="store_true", help="print the result as JSON")
+        made.add_argument("--quiet", action="store_true", help="no progress on standard error")
+        return made
+
+    translate = command("translate", "make VHDL of a network", "creator translate digits.creator -o build")
+    translate.add_argument("model", metavar="MODEL", help="a saved graph, or file.py:factory (a function that returns the module)")
+    translate.add_argument("-o", "--output", required=True, metavar="FOLDER", help="the build folder to write")
+    translate.add_argument("--weights", metavar="FILE", help="a .safetensors state dict for the module")
+    translate.add_argument("--input-shape", metavar="N[,N...]", help="shape of one sample, for a module")
+    translate.add_argument("--parallelism", default="serial", metavar="P", help="serial: one multiplier a layer (default)")
+    translate.add_argument("--name", default="network", help="prefix of all VHDL entities (default: network)")
+    translate.set_defaults(run=_translate)
+
+    simulate = command("simulate", "run the VHDL in GHDL and compare every output", "creator simulate build --stalls")
+    simulate.add_argument("build", metavar="FOLDER", help="a build folder")
+    simulate.add_argument("--inputs", metavar="X.npy", help="integer codes, shape (batch, *input_shape); else seeded random ones")
+    simulate.add_argument("--stalls", nargs="?", type=int, const=1, default=0, metavar="SEED", help="random pauses on both sides")
+    simulate.add_argument("--bench", default="cocotb", choices=("cocotb", "vhdl"), help="cocotb checks the protocol, vhdl is faster")
+    simulate.add_argument("--waves", nargs="?", const="", metavar="FILE", help="write a waveform (default: FOLDER/waves.ghw)")
+    simulate.add_argument("--outputs", metavar="Y.npy", help="write the output codes to a file")
+    simulate.set_defaults(run=_simulate)
+
+    synthesize = command("synthesize", "synthesize, place and route", "creator synthesize build --target ecp5-25k")
+    synthesize.add_argument("build", metavar="FOLDER", help="a build folder")
+    synthesize.add_argument("--target", default="ecp5-25k", metavar="T", help="ecp5-25k, ecp5-45k, ecp5-85k, ice40-up5k, xc7")
+    synthesize.add_argument("--bitstream", metavar="FILE", help="write a bitstream; its pins are where the router put them")
+    synthesize.add_argument("--require-mhz", type=float, metavar="F", help="exit with 1 if the clock does not reach F MHz")
+    synthesize.set_defaults(run=_synthesize)
+
+    doctor = command("doctor", "what is installed, what is missing, how to get it", "creator doctor")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except CreatorError as error:
+        print(f"creator {options.command}: {error}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        print(f"creator {options.command}: interrupted", file=sys.stderr)
+        return FAILED
+
+
+def _print(options: argparse.Namespace, title: str, rows: list[tuple[str, str]], summary: dict[str, Any]) -> None:
+    print(json.dumps(summary, indent=2) if options.json else table(rows, title))
+
+
+def _translate(options: argparse.Namespace) -> int:
+    from creator.loading import load_model
+    from creator.render.fileset import check_writable
+
+    target = Path(options.output).absolute()
+    check_writable(target)
+    with Progress(quiet=options.quiet) as progress:
+        progress(f"translating {options.model}")
+        graph = load_model(options.model, options.weights, options.input_shape)
+        design = creator.translate(graph, options.parallelism, name=options.name)
+        design.write(target)
+    if options.json:
+        print(json.dumps(design.manifest, indent=2))
+        return DONE
+    print(design.plan.text())
+    print(f"{len(design.files)} files in {options.output}; next: creator simulate {options.output}")
+    return DONE
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    waves = str(Path(options.build) / "waves.ghw") if options.waves == "" else options.waves
+    inputs = None if options.inputs is None else _read_array(options.inputs)
+    with Progress(quiet=options.quiet) as progress:
+        progress(f"simulating {options.build} with {options.bench}")
+        run = creator.simulate(options.build, inputs, stalls=options.stalls, bench=options.bench, waves=waves)
+    if options.outputs is not None:
+        _write_array(options.outputs, run.outputs)
+    rows = [
+        ("samples", f"{len(run.outputs)}"),
+        ("outputs compared", f"{run.compared}"),
+        ("mismatches", f"{run.mismatches}"),
+        ("latency", "not measured with stalls" if run.latency is None else f"{run.latency} cycles"),
+        ("interval", "not measured with stalls" if run.interval is None else f"{run.interval} cycles"),
+        ("simulated", f"{run.cycles} cycles"),
+    ]
+    rows += [("first mismatch", str(run.first))] if run.first else []
+    rows += [("edited since translation", ", ".join(run.edited))] if run.edited else []
+    rows += [("waveform", waves)] if waves else []
+    _print(options, "bit-exact" if run.passed else "NOT bit-exact", rows, run.summary())
+    return DONE if run.passed else FAILED
+
+
+def _synthesize(options: argparse.Namespace) -> int:
+    with Progress(quiet=options.quiet) as progress:
+        report = creator.synthesize(options.build, options.target, bitstream=options.bitstream, progress=progress)
+    rows = [*report.rows(), ("logs and report", report.folder)]
+    rows += [("bitstream", report.bitstream)] if report.bitstream else []
+    _print(options, f"{options.build} on {report.target}", rows, report.summary())
+    if options.require_mhz is not None and (report.fmax_mhz is None or report.fmax_mhz < options.require_mhz):
+        reached = "is not known" if report.fmax_mhz is None else f"is {report.fmax_mhz:.1f} MHz"
+        print(f"creator synthesize: fmax {reached}, required are {options.require_mhz:g} MHz", file=sys.stderr)
+        return FAILED
+    return DONE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from creator.doctor import examine
+
+    findings = examine()
+    rows = [(finding.name, finding.text) for finding in findings]
+    _print(options, "creator doctor", rows, {finding.name: finding.summary() for finding in findings})
+    return DONE if all(finding.found or not finding.required for finding in findings) else FAILED
+
+
+def _read_array(path: str) -> Any:
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CreatorError(f"cannot be read as a .npy file: {error}", path, "write it with numpy.save") from None
+
+
+def _write_array(path: str, array: Any) -> None:
+    import numpy as np
+
+    try:
+        with open(path, "wb") as file:
+            np.save(file, array)
+    except OSError as error:
+        raise CreatorError(f"cannot be written: {error.strerror}", path) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+"""``creator.synthesize``: GHDL makes Verilog of the VHDL, Yosys maps it, nextpnr places and routes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from creator.build_folder import BuildFolder
+from creator.errors import CreatorError
+from creator.simulation.job import STANDARD, compile_design, first_error
+from creator.synthesis.report import Report
+from creator.synthesis.targets import Target, find_target
+from creator.tools import find_tool, run_tool
+
+Progress = Callable[[str], None]
+
+STREAM_PINS = 8
+"""Clock, reset, and valid, ready and last on both sides; the data come on top."""
+
+SEED = 1
+
+
+def synthesize(
+    build: str | os.PathLike[str],
+    target: str = "ecp5-25k",
+    *,
+    bitstream: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Synthesizes the VHDL of a build folder and, where the target has a router, places and routes it.
+
+    Args:
+        build: folder that ``design.write`` made.
+        target: ``ecp5-25k``, ``ecp5-45k``, ``ecp5-85k``, ``ice40-up5k``, or ``xc7`` (resources only).
+        bitstream: file to write a bitstream to. Pins are then wherever the router put them.
+        progress: called with a line as each step begins.
+
+    Returns:
+        The report, which is also in ``<build>/synthesis/<target>/report.json``, beside the tools' logs.
+
+    Raises:
+        CreatorError: for bad input, for missing tools, and for a latch, a combinational loop or a net with several drivers.
+    """
+    device = find_target(target)
+    folder = BuildFolder.open(build)
+    _check_pins(folder, device)
+    output = _bitstream_file(bitstream, device)
+    tools = {name: find_tool(name) for name in filter(None, ("yosys", device.router, output and device.packer))}
+    with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
+        flow = _Flow(folder, device, Path(scratch), tools, progress or (lambda _: None))
+        report = flow.run(output)
+    return report
+
+
+def _check_pins(build: BuildFolder, target: Target) -> None:
+    needed = STREAM_PINS + int(build.manifest["input"]["beat_bits"]) + int(build.manifest["output"]["beat_bits"])
+    if target.pins and needed > target.pins:
+        raise CreatorError(
+            f"the network's streams need {needed} pins, {target.name} has {target.pins}",
+            str(build.path),
+            "use narrower input and output formats, or a larger device",
+        )
+
+
+def _bitstream_file(bitstream: str | os.PathLike[str] | None, target: Target) -> Path | None:
+    if bitstream is None:
+        return None
+    if target.packer is None:
+        raise CreatorError(f"there is no bitstream for {target.name}", "synthesize", "choose a target with place and route")
+    path = Path(bitstream).absolute()
+    if not path.parent.is_dir():
+        raise CreatorError("the folder does not exist", str(path.parent), "create it first")
+    return path
+
+
+class _Flow:
+    """One run, in a scratch folder: the tools from PyPI see only the folder that they are started in."""
+
+    def __init__(self, build: BuildFolder, target: Target, scratch: Path, tools: dict[str, str], progress: Progress) -> None:
+        self.build = build
+        self.target = target
+        self.scratch = scratch
+        self.tools = tools
+        self.progress = progress
+
+    def run(self, bitstream: Path | None) -> Report:
+        self._verilog()
+        cells = self._yosys()
+        routed = self._route() if self.target.router else {}
+        if bitstream is not None:
+            self._pack(bitstream)
+        report = self._report(cells, routed, bitstream)
+        self._keep(report)
+        return report
+
+    def _step(self, title: str, command: list[str], log: str) -> str:
+        self.progress(title)
+        status, text = run_tool(command, self.scratch)
+        (self.scratch / log).write_text(text)
+        if status:
+            raise CreatorError(f"{Path(command[0]).name} failed: {first_error(text)}", str(self.build.path), self._log_hint(log))
+        return text
+
+    def _log_hint(self, log: str) -> str:
+        folder = self._folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.scratch / log, folder / log)
+        return f"the whole log is in {folder / log}"
+
+    def _folder(self) -> Path:
+        return self.build.path / "synthesis" / self.target.name
+
+    def _verilog(self) -> None:
+        self.progress("GHDL: VHDL to Verilog")
+        ghdl = compile_design(self.build, self.scratch)
+        command = [ghdl, "--synth", *STANDARD, "--out=verilog", self.build.top]
+        status, notes = run_tool(command, self.scratch, output=self.scratch / "network.v")
+        (self.scratch / "ghdl.log").write_text(notes)
+        _refuse(notes, r"latch inf?err?ed", "a latch", self.build)
+        if status:
+            raise CreatorError(f"GHDL cannot synthesize: {first_error(notes)}", str(self.build.path), self._log_hint("ghdl.log"))
+
+    def _yosys(self) -> dict[str, int]:
+        top = self.build.top
+        # GHDL's Verilog does not carry the attribute rom_style of these memories.
+        block = "".join(f'setattr -set ram_style "block" {name}/m:*\n' for name in self.build.manifest.get("block_roms", []))
+        script = f"""read_verilog network.v
+hierarchy -check -top {top}
+{block}proc
+check -assert
+select -assert-none t:$dlatch t:$adlatch t:$dlatchsr %u %u
+{self.target.synth} -top {top}
+check -assert
+tee -o stat.json stat -json
+write_json mapped.json
+"""
+        (self.scratch / "synthesize.ys").write_text(script)
+        self.progress(f"Yosys: {self.target.synth.split()[0]}")
+        status, text = run_tool([self.tools["yosys"], "-q", "-s", "synthesize.ys"], self.scratch)
+        (self.scratch / "yosys.log").write_text(text)
+        _refuse(text, r"found logic loop|combinatorial loop", "a combinational loop", self.build)
+        _refuse(text, r"multiple conflicting drivers", "a net with several drivers", self.build)
+        _refuse(text, r"latch inferred|_DLATCH_|\$dlatch|Assertion failed: selection is not empty", "a latch", self.build)
+        if status:
+            raise CreatorError(f"Yosys failed: {first_error(text)}", str(self.build.path), self._log_hint("yosys.log"))
+        modules = json.loads((self.scratch / "stat.json").read_text())["modules"]
+        counts: dict[str, int] = modules[f"\\{top}"]["num_cells_by_type"]
+        return {name: count for name, count in sorted(counts.items()) if not name.startswith("$")}
+
+    def _route(self) -> dict[str, Any]:
+        option, suffix = self.target.config
+        command = [
+            self.tools[str(self.target.router)],
+            *self.target.device,
+            *("--json", "mapped.json", "--report", "routed.json", option, f"network.{suffix}"),
+            *("--freq", str(self.target.aim_mhz), "--timing-allow-fail", "--seed", str(SEED)),
+            *(["--lpf-allow-unconstrained"] if suffix == "config" else ["--pcf-allow-unconstrained"]),
+        ]
+        self._step(f"{self.target.router}: place and route", command, "nextpnr.log")
+        return dict(json.loads((self.scratch / "routed.json").read_text()))
+
+    def _pack(self, bitstream: Path) -> None:
+        packer, suffix = str(self.target.packer), self.target.config[1]
+        self._step(f"{packer}: bitstream", [self.tools[packer], f"network.{suffix}", "network.bit"], f"{packer}.log")
+        partial = bitstream.with_name(f".{bitstream.name}.{os.getpid()}")
+        shutil.copy(self.scratch / "network.bit", partial)
+        partial.replace(bitstream)
+
+    def _report(self, cells: dict[str, int], routed: dict[str, Any], bitstream: Path | None) -> Report:
+        target, used = self.target, routed.get("utilization", {})
+        luts = sum(count * target.luts.get(name, 0) for name, count in cells.items())
+        fmax = next((float(clock["achieved"]) for clock in routed.get("fmax", {}).values()), None)
+        places = {"luts": target.used, "brams": next(iter(target.brams)), "dsps": target.dsps[0]}
+        places |= {"brams": "ICESTORM_RAM", "dsps": "ICESTORM_DSP"} if target.packer == "icepack" else {"ffs": "TRELLIS_FF"}
+        return Report(
+            target=target.name,
+            luts=int(used[target.used]["used"]) if used else luts,
+            ffs=sum(count for name, count in cells.items() if name.startswith(target.ffs)),
+            brams=sum(count * target.brams.get(name, 0) for name, count in cells.items()),
+            dsps=sum(cells.get(name, 0) for name in target.dsps),
+            fmax_mhz=fmax,
+            inferences_per_second=None if fmax is None else fmax * 1e6 / int(self.build.manifest["interval"]),
+            critical_path=_critical_path(routed, self.build),
+            available={label: int(used[name]["available"]) for label, name in places.items() if name in used},
+            cells=cells,
+            folder=str(self._folder()),
+            bitstream=None if bitstream is None else str(bitstream),
+        )
+
+    def _keep(self, report: Report) -> None:
+        folder = self._folder()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in ("network.v", "ghdl.log", "yosys.log", "nextpnr.log", "synthesize.ys", "routed.json"):
+            if (self.scratch / name).is_file():
+                shutil.copy(self.scratch / name, folder / name)
+        (folder / "report.json").write_text(json.dumps(dataclasses.asdict(report), indent=2) + "\n")
+
+
+def _refuse(text: str, pattern: str, fault: str, build: BuildFolder) -> None:
+    found = next((line for line in text.splitlines() if re.search(pattern, line)), None)
+    if found is not None:
+        raise CreatorError(f"the VHDL has {fault}: {found.strip()}", str(build.path), "it was edited, or this is a defect of creator")
+
+
+def _critical_path(routed: dict[str, Any], build: BuildFolder) -> str:
+    """From where to where the slowest path between registers runs: layer and part."""
+    paths = [path for path in routed.get("critical_paths", []) if path.get("from", "").startswith("posedge") and path.get("from") == path.get("to")]
+    if not paths:
+        return ""
+    steps = paths[0]["path"]
+    ends = [_part(steps[0]["from"]["cell"], build), _part(steps[-1]["to"]["cell"], build)]
+    delay = sum(step["delay"] for step in steps)
+    return f"{' to '.join(dict.fromkeys(ends))}, {delay:.2f} ns"
+
+
+def _part(cell: str, build: BuildFolder) -> str:
+    _, _, inside = cell.partition("network.")
+    core, _, rest = inside.partition(".")
+    layer = next((layer for layer in build.manifest["layers"] if core.startswith(layer["name"])), None)
+    if layer is None:
+        return "the network"
+    part = rest.split(".")[0] if "." in rest else "control"
+    return f"{' + '.join(layer['from']) or layer['name']} ({part})"
