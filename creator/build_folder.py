@@ -41,7 +41,9 @@ class BuildFolder:
         manifest = json.loads((path / MANIFEST).read_text())
         build = cls(path, manifest)
         try:
-            missing = [name for name in [*build.sources, manifest["bench"] and "sim/file_bench.vhd"] if not (path / name).is_file()]
+            missing = [
+                name for name in [*build.sources, manifest["bench"] and "sim/file_bench.vhd"] if not (path / name).is_file()
+            ]
             _ = manifest["top"], manifest["input"], manifest["output"], manifest["layers"], manifest["latency"]
         except (KeyError, TypeError):
             raise CreatorError(f"its {MANIFEST} is incomplete", str(folder), "translate again") from None

@@ -43,14 +43,20 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, text: str, example: str) -> argparse.ArgumentParser:
         made = commands.add_parser(
-            name, help=text, description=text, epilog=f"example:\n  {example}", formatter_class=argparse.RawDescriptionHelpFormatter
+            name,
+            help=text,
+            description=text,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         made.add_argument("--json", action="store_true", help="print the result as JSON")
         made.add_argument("--quiet", action="store_true", help="no progress on standard error")
         return made
 
     translate = command("translate", "make VHDL of a network", "creator translate digits.creator -o build")
-    translate.add_argument("model", metavar="MODEL", help="a saved graph, or file.py:factory (a function that returns the module)")
+    translate.add_argument(
+        "model", metavar="MODEL", help="a saved graph, or file.py:factory (a function that returns the module)"
+    )
     translate.add_argument("-o", "--output", required=True, metavar="FOLDER", help="the build folder to write")
     translate.add_argument("--weights", metavar="FILE", help="a .safetensors state dict for the module")
     translate.add_argument("--input-shape", metavar="N[,N...]", help="shape of one sample, for a module")
@@ -60,9 +66,15 @@ def _parser() -> argparse.ArgumentParser:
 
     simulate = command("simulate", "run the VHDL in GHDL and compare every output", "creator simulate build --stalls")
     simulate.add_argument("build", metavar="FOLDER", help="a build folder")
-    simulate.add_argument("--inputs", metavar="X.npy", help="integer codes, shape (batch, *input_shape); else seeded random ones")
-    simulate.add_argument("--stalls", nargs="?", type=int, const=1, default=0, metavar="SEED", help="random pauses on both sides")
-    simulate.add_argument("--bench", default="cocotb", choices=("cocotb", "vhdl"), help="cocotb checks the protocol, vhdl is faster")
+    simulate.add_argument(
+        "--inputs", metavar="X.npy", help="integer codes, shape (batch, *input_shape); else seeded random ones"
+    )
+    simulate.add_argument(
+        "--stalls", nargs="?", type=int, const=1, default=0, metavar="SEED", help="random pauses on both sides"
+    )
+    simulate.add_argument(
+        "--bench", default="cocotb", choices=("cocotb", "vhdl"), help="cocotb checks the protocol, vhdl is faster"
+    )
     simulate.add_argument("--waves", nargs="?", const="", metavar="FILE", help="write a waveform (default: FOLDER/waves.ghw)")
     simulate.add_argument("--outputs", metavar="Y.npy", help="write the output codes to a file")
     simulate.set_defaults(run=_simulate)

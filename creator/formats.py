@@ -121,7 +121,9 @@ class FixedPoint:
         array = np.asarray(codes)
         if array.dtype.kind not in "iu":
             raise CreatorError(
-                f"expected integer codes of {self}, got dtype {array.dtype}", where, "convert values with format.to_integers(values)"
+                f"expected integer codes of {self}, got dtype {array.dtype}",
+                where,
+                "convert values with format.to_integers(values)",
             )
         if array.size and (int(array.min()) < self.min_code or int(array.max()) > self.max_code):
             bad = int(array.max()) if int(array.max()) > self.max_code else int(array.min())

@@ -31,7 +31,9 @@ def load_model(model: str, weights: str | None = None, input_shape: str | None =
         if model.endswith(".py"):
             raise CreatorError("which function makes the model?", model, f"write {model}:NAME")
         if weights or input_shape:
-            raise CreatorError("a saved graph has its weights and shape already", model, "leave out --weights and --input-shape")
+            raise CreatorError(
+                "a saved graph has its weights and shape already", model, "leave out --weights and --input-shape"
+            )
         return load(model)
     if input_shape is None:
         raise CreatorError("a module needs --input-shape", model, "for example --input-shape 64")
@@ -87,7 +89,9 @@ def _load_weights(module: torch.nn.Module, path: str) -> None:
     try:
         state = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise CreatorError(f"cannot be read as safetensors: {error}", path, "write it with safetensors.torch.save_file") from None
+        raise CreatorError(
+            f"cannot be read as safetensors: {error}", path, "write it with safetensors.torch.save_file"
+        ) from None
     try:
         module.load_state_dict(state)
     except RuntimeError as error:

@@ -113,7 +113,9 @@ class Graph:
                 raise CreatorError("a name is used twice", node.name)
             missing = [name for name in node.inputs if name not in known]
             if missing or len(node.inputs) != 1:
-                raise CreatorError(f"reads {', '.join(missing) or 'no single value'}, which does not come before it", node.where)
+                raise CreatorError(
+                    f"reads {', '.join(missing) or 'no single value'}, which does not come before it", node.where
+                )
             try:
                 inferred = node.op.infer(self.input_types(node))
             except CreatorError as error:

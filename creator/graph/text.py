@@ -35,7 +35,9 @@ def print_graph(graph: Graph) -> str:
     """The text of ``graph``, ending in a newline."""
     lines = [HEADER, f"input {graph.input} : {graph.input_type}"]
     for node in graph.nodes:
-        fields = "".join(f" {field.name}={_print(getattr(node.op, field.name))}" for field in dataclasses.fields(_data(node.op)))
+        fields = "".join(
+            f" {field.name}={_print(getattr(node.op, field.name))}" for field in dataclasses.fields(_data(node.op))
+        )
         paths = " from " + " ".join(json.dumps(path) for path in node.paths) if node.paths else ""
         lines.append(f"{node.name} = {node.op.name}({', '.join(node.inputs)}){fields} : {node.type}{paths}")
     lines.append(f"return {graph.output}")

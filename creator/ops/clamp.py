@@ -38,7 +38,6 @@ class Clamp(Op):
         return Timing(-(-inputs[0].size // lanes.input), delay=1)
 
 
-
 def merged(first: tuple[int, int], second: tuple[int, int]) -> tuple[int, int]:
     """The one clamp that does ``first`` and then ``second``, whether their ranges meet or not."""
     low, high = (min(max(bound, second[0]), second[1]) for bound in first)

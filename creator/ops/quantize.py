@@ -47,7 +47,6 @@ class Quantize(Op):
         return Timing(-(-inputs[0].size // lanes.input), delay)
 
 
-
 def requantizer_stages(frac_bits: int, output: FixedPoint, rounding: Rounding) -> int:
     """Pipeline stages of a requantizer: one that rounds, unless rounding only drops bits, and one that limits."""
     return 2 if frac_bits > output.frac_bits and rounding is not Rounding.FLOOR else 1

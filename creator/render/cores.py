@@ -114,7 +114,9 @@ def _linear(files: CoreFiles, op: Linear) -> None:
     )
     sums = op.sums(x, files.interval)
     requantizer = files.part(
-        "requantizer", "requantizer", requantizer_values(accumulator, sums, op.output, op.rounding, op.overflow, op.low, op.high)
+        "requantizer",
+        "requantizer",
+        requantizer_values(accumulator, sums, op.output, op.rounding, op.overflow, op.low, op.high),
     )
     files.main(
         {

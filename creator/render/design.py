@@ -95,7 +95,9 @@ def _checked_name(name: str) -> str:
     try:
         return str(Identifier(name))
     except (CreatorError, TypeError):
-        raise CreatorError(f"name={name!r} is not a VHDL identifier", "translate", "letters, digits, single underscores") from None
+        raise CreatorError(
+            f"name={name!r} is not a VHDL identifier", "translate", "letters, digits, single underscores"
+        ) from None
 
 
 class _Renderer:
@@ -162,7 +164,9 @@ class _Renderer:
         }
 
     def _instances(self, entities: list[Identifier]) -> list[dict[str, Any]]:
-        names = Names(["clock", "reset", str(self.network), "rtl", *(f"{side}{end}" for side in ("in", "out") for end in STREAM)])
+        names = Names(
+            ["clock", "reset", str(self.network), "rtl", *(f"{side}{end}" for side in ("in", "out") for end in STREAM)]
+        )
         before: Identifier | None = None
         found = []
         for core, entity in zip(self.plan.cores, entities, strict=True):

@@ -63,7 +63,9 @@ def requantizer_values(
     kept_bits = wide_bits - shift + rounds
     rounded = rounded_interval(values, value.frac_bits, output, rounding)
     wraps = overflow is Overflow.WRAP and not (output.min_code <= rounded.low and rounded.high <= output.max_code)
-    limits = limit_values("wrapped" if wraps else "rounded", "result", Interval.of(output) if wraps else rounded, low, high, output)
+    limits = limit_values(
+        "wrapped" if wraps else "rounded", "result", Interval.of(output) if wraps else rounded, low, high, output
+    )
     rounded_bits = max(bits_for(*rounded), output.total_bits) if wraps else limits["source_bits"]
     return limits | {
         "value_format": value,

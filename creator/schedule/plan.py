@@ -78,7 +78,9 @@ class Plan:
         for core in self.cores:
             lanes = f"{core.lanes.input}x{core.lanes.output}"
             shape = f"{core.input_type.size} -> {core.node.type.size}"
-            rows.append((core.node.name, core.node.where, core.node.op.name, shape, lanes, str(core.timing.interval), str(core.delay)))
+            rows.append(
+                (core.node.name, core.node.where, core.node.op.name, shape, lanes, str(core.timing.interval), str(core.delay))
+            )
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         return "\n".join([*lines, f"interval {self.interval} cycles, latency {self.latency} cycles"]) + "\n"

@@ -59,7 +59,9 @@ def _require_one_pass(folder: Path, status: int, text: str, job: Job) -> None:
     try:
         tests, failed = get_results(folder / "results.xml")
     except RuntimeError:
-        raise CreatorError(f"the simulation did not run: {first_error(text)}", str(job.build.path), "try `creator doctor`") from None
+        raise CreatorError(
+            f"the simulation did not run: {first_error(text)}", str(job.build.path), "try `creator doctor`"
+        ) from None
     if (tests, failed) != (1, 0) or status or not (folder / "trace.json").is_file():
         reasons = [line for line in text.splitlines() if "AssertionError" in line] or [first_error(text)]
         raise CreatorError(f"the bench failed: {reasons[-1].strip()}", str(job.build.path))

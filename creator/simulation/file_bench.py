@@ -24,7 +24,13 @@ def run_file_bench(job: Job, folder: Path) -> Trace:
         "stalls": job.stalls,
         "interrupt": job.interrupt,
     }
-    command = [ghdl, "-r", *STANDARD, str(job.build.manifest["bench"]), *(f"-g{name}={value}" for name, value in generics.items())]
+    command = [
+        ghdl,
+        "-r",
+        *STANDARD,
+        str(job.build.manifest["bench"]),
+        *(f"-g{name}={value}" for name, value in generics.items()),
+    ]
     waves = [] if job.waves is None else [f"--wave={job.waves}"]
     status, text = run_tool([*command, *QUIET, *waves], folder)
     if status:

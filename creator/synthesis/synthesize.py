@@ -105,7 +105,9 @@ class _Flow:
         status, text = run_tool(command, self.scratch)
         (self.scratch / log).write_text(text)
         if status:
-            raise CreatorError(f"{Path(command[0]).name} failed: {first_error(text)}", str(self.build.path), self._log_hint(log))
+            raise CreatorError(
+                f"{Path(command[0]).name} failed: {first_error(text)}", str(self.build.path), self._log_hint(log)
+            )
         return text
 
     def _log_hint(self, log: str) -> str:
@@ -125,7 +127,9 @@ class _Flow:
         (self.scratch / "ghdl.log").write_text(notes)
         _refuse(notes, r"latch inf?err?ed", "a latch", self.build)
         if status:
-            raise CreatorError(f"GHDL cannot synthesize: {first_error(notes)}", str(self.build.path), self._log_hint("ghdl.log"))
+            raise CreatorError(
+                f"GHDL cannot synthesize: {first_error(notes)}", str(self.build.path), self._log_hint("ghdl.log")
+            )
 
     def _yosys(self) -> dict[str, int]:
         top = self.build.top
@@ -207,12 +211,18 @@ write_json mapped.json
 def _refuse(text: str, pattern: str, fault: str, build: BuildFolder) -> None:
     found = next((line for line in text.splitlines() if re.search(pattern, line)), None)
     if found is not None:
-        raise CreatorError(f"the VHDL has {fault}: {found.strip()}", str(build.path), "it was edited, or this is a defect of creator")
+        raise CreatorError(
+            f"the VHDL has {fault}: {found.strip()}", str(build.path), "it was edited, or this is a defect of creator"
+        )
 
 
 def _critical_path(routed: dict[str, Any], build: BuildFolder) -> str:
     """From where to where the slowest path between registers runs: layer and part."""
-    paths = [path for path in routed.get("critical_paths", []) if path.get("from", "").startswith("posedge") and path.get("from") == path.get("to")]
+    paths = [
+        path
+        for path in routed.get("critical_paths", [])
+        if path.get("from", "").startswith("posedge") and path.get("from") == path.get("to")
+    ]
     if not paths:
         return ""
     steps = paths[0]["path"]

@@ -33,7 +33,10 @@ _RESHAPES |= {"flatten", "reshape", "view", "unsqueeze", "squeeze", "contiguous"
 _CLAMPS: dict[Any, Callable[..., tuple[float | None, float | None]]] = {
     name: lambda *_, **__: (0.0, None) for name in (torch.relu, torch.relu_, F.relu, F.relu_, "relu", "relu_")
 }
-_CLAMPS |= {F.relu6: lambda *_, **__: (0.0, 6.0), F.hardtanh: lambda min_val=-1.0, max_val=1.0, inplace=False: (min_val, max_val)}
+_CLAMPS |= {
+    F.relu6: lambda *_, **__: (0.0, 6.0),
+    F.hardtanh: lambda min_val=-1.0, max_val=1.0, inplace=False: (min_val, max_val),
+}
 _CLAMPS |= {name: lambda min=None, max=None: (min, max) for name in (torch.clamp, torch.clip, "clamp", "clip")}
 _DROPOUTS = {F.dropout, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout}
 _HINTS = {
@@ -118,9 +121,7 @@ class Lowering(torch.fx.Interpreter):
         elif handler is None:
             self._reshape_later(n, value, where)
         elif isinstance(value, _Raw):
-            raise CreatorError(
-                "its input has no number format", where, "begin the network with nn.Quantize(FixedPoint(8, 4))"
-            )
+            raise CreatorError("its input has no number format", where, "begin the network with nn.Quantize(FixedPoint(8, 4))")
         else:
             self.values[n] = self._add(handler, module, value, (where,))
 
@@ -151,7 +152,9 @@ class Lowering(torch.fx.Interpreter):
         before = n.all_input_nodes[0]
         linear = self.fetch_attr(str(before.target)) if before.op == "call_module" else None
         if not isinstance(linear, Linear):
-            raise CreatorError("BatchNorm1d must come right after creator.nn.Linear", where, "move it, or use torch.nn.Identity")
+            raise CreatorError(
+                "BatchNorm1d must come right after creator.nn.Linear", where, "move it, or use torch.nn.Identity"
+            )
         source = self.values[before.all_input_nodes[0]]
         if isinstance(source, _Raw):
             raise CreatorError("its input has no number format", str(before.target), "begin the network with nn.Quantize")
@@ -205,5 +208,3 @@ class Lowering(torch.fx.Interpreter):
             what = "the output has no number format" if isinstance(value, _Raw) else "forward must return one value"
             raise CreatorError(what, "output", "return the result of the last layer, and begin with nn.Quantize")
         return value
-
-

@@ -103,7 +103,9 @@ def clamp_op(low: float | None, high: float | None, context: Context) -> ops.Op:
     high_code = fmt.max_code if high is None else _bound(high, fmt, fmt.max_code)
     for bound, code in ((low, low_code), (high, high_code)):
         if not fmt.min_code <= code <= fmt.max_code:
-            raise CreatorError(f"its bound {bound} lies outside {fmt}", hint="every output would be that bound; widen the format")
+            raise CreatorError(
+                f"its bound {bound} lies outside {fmt}", hint="every output would be that bound; widen the format"
+            )
     if low_code > high_code:
         raise CreatorError(f"its lower bound {low} exceeds its upper bound {high}")
     return ops.Clamp(low_code, high_code)
@@ -128,7 +130,8 @@ def lookup_op(module: nn.Lookup, context: Context) -> ops.Op:
     fmt = context.input.format
     if fmt.total_bits > MAX_INPUT_BITS:
         raise CreatorError(
-            f"a table of {fmt.total_bits} input bits is too large", hint=f"put nn.Quantize with at most {MAX_INPUT_BITS} bits before it"
+            f"a table of {fmt.total_bits} input bits is too large",
+            hint=f"put nn.Quantize with at most {MAX_INPUT_BITS} bits before it",
         )
     codes = pattern_codes(fmt)
     held = (codes >= fmt.min_code) & (codes <= fmt.max_code)
@@ -180,7 +183,9 @@ def module_handler(module: torch.nn.Module, where: str) -> Handler | None:
         hint = next((text for kind, text in _HINTS.items() if isinstance(module, kind)), f"creator.nn has {supported}")
         raise CreatorError(f"{type(module).__name__} is not supported", where, hint)
     if type(module).forward is not known.forward and not issubclass(type(module), nn.Lookup):
-        raise CreatorError(f"{type(module).__name__} overrides forward of {known.__name__}", where, f"use {known.__name__} itself")
+        raise CreatorError(
+            f"{type(module).__name__} overrides forward of {known.__name__}", where, f"use {known.__name__} itself"
+        )
     if module._forward_hooks or module._forward_pre_hooks:
         raise CreatorError("it has forward hooks, which hardware would not run", where, "remove them before translating")
     return MODULES[known]
