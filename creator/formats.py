@@ -216,7 +216,8 @@ def shift_round(codes: IntArray, shift: int, rounding: Rounding) -> IntArray:
             up = (dropped != 0) & (codes < 0)
         case _:
             return kept
-    return kept + up.astype(np.int64)
+    rounded: IntArray = kept + up
+    return rounded
 
 
 def wrap(codes: IntArray, fmt: FixedPoint) -> IntArray:

@@ -98,6 +98,7 @@ def train(model: torch.nn.Module, title: str, x: Tensor, y: Tensor, epochs: int 
 
 
 def main() -> int:
+    """Trains, translates, simulates, synthesizes, and prints one table; 0 if every bit agreed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder for everything that is made")
     parser.add_argument("--target", default="ecp5-25k", help="device (default: ecp5-25k)")

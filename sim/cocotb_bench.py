@@ -93,6 +93,7 @@ class Bench:
                 self.trace["taps"][name].append(str(data.value))
 
     async def reset(self, cycles=3):
+        """Holds the reset for some cycles; then both sides may start."""
         self.dut.s_axis_tvalid.value = 0
         self.dut.m_axis_tready.value = 0
         self.dut.aresetn.value = 0

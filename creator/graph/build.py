@@ -20,6 +20,7 @@ class Builder:
         self._nodes: list[Node] = []
 
     def type_of(self, name: str) -> TensorType:
+        """The type of a node's result or of the input."""
         return self._types[name]
 
     def add(self, op: Op, source: str, paths: tuple[str, ...], name: str | None = None) -> str:

@@ -62,22 +62,27 @@ class Graph:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
         return self.input_type.shape
 
     @property
     def input_format(self) -> FixedPoint:
+        """Format of the input's codes."""
         return self.input_type.format
 
     @property
     def output_type(self) -> TensorType:
+        """Shape and format of the result for one sample."""
         return self.type_of(self.output)
 
     @property
     def output_shape(self) -> tuple[int, ...]:
+        """Shape of the result for one sample."""
         return self.output_type.shape
 
     @property
     def output_format(self) -> FixedPoint:
+        """Format of the result's codes."""
         return self.output_type.format
 
     def type_of(self, name: str) -> TensorType:

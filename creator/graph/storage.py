@@ -17,7 +17,7 @@ _KEY = "creator-graph"
 
 def graph_bytes(graph: Graph) -> bytes:
     """The contents of the file that :func:`load` reads; the same bytes for the same graph."""
-    return to_bytes(arrays_of(graph), metadata={_KEY: print_graph(graph)})
+    return bytes(to_bytes(arrays_of(graph), metadata={_KEY: print_graph(graph)}))
 
 
 def save(graph: Graph, path: str | os.PathLike[str]) -> None:

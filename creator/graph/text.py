@@ -21,7 +21,7 @@ import numpy as np
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray, Overflow, Rounding
 from creator.graph.graph import Graph, Node
-from creator.ops import REGISTRY, Op, TensorType
+from creator.ops import REGISTRY, TensorType
 
 HEADER = "creator-graph 1"
 
@@ -31,13 +31,16 @@ _NODE = re.compile(r'(\w+) = (\w+)\((\w+)\)((?: \w+=\S+)*) : (\S+)((?: from)?(?:
 _PATH = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
+def fields_of(op: Any) -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of an operation or of its class: every one is a dataclass, though the base class is not."""
+    return dataclasses.fields(op)
+
+
 def print_graph(graph: Graph) -> str:
     """The text of ``graph``, ending in a newline."""
     lines = [HEADER, f"input {graph.input} : {graph.input_type}"]
     for node in graph.nodes:
-        fields = "".join(
-            f" {field.name}={_print(getattr(node.op, field.name))}" for field in dataclasses.fields(_data(node.op))
-        )
+        fields = "".join(f" {field.name}={_print(getattr(node.op, field.name))}" for field in fields_of(node.op))
         paths = " from " + " ".join(json.dumps(path) for path in node.paths) if node.paths else ""
         lines.append(f"{node.name} = {node.op.name}({', '.join(node.inputs)}){fields} : {node.type}{paths}")
     lines.append(f"return {graph.output}")
@@ -49,7 +52,7 @@ def arrays_of(graph: Graph) -> dict[str, IntArray]:
     return {
         f"{node.name}.{field.name}": value
         for node in graph.nodes
-        for field in dataclasses.fields(_data(node.op))
+        for field in fields_of(node.op)
         if isinstance(value := getattr(node.op, field.name), np.ndarray)
     }
 
@@ -76,10 +79,6 @@ def parse_graph(text: str, arrays: Mapping[str, IntArray]) -> Graph:
     return Graph(head[1], _parse_type(head[2]), tuple(nodes), tail[1]).verify()
 
 
-def _data(op: Op) -> Any:
-    return op
-
-
 def _print(value: object) -> str:
     match value:
         case np.ndarray():
@@ -99,7 +98,7 @@ def _parse_node(line: str, arrays: Mapping[str, IntArray]) -> Node:
         raise CreatorError(f"there is no operation {op_name!r}")
     hints = get_type_hints(kind)
     given = dict(item.split("=", 1) for item in fields.split())
-    expected = {field.name for field in dataclasses.fields(_data(kind))}
+    expected = {field.name for field in fields_of(kind)}
     if set(given) != expected:
         raise CreatorError(f"{op_name} has the fields {', '.join(sorted(expected))}")
     values = {key: _parse(text, hints[key], f"{name}.{key}", arrays) for key, text in given.items()}

@@ -56,7 +56,8 @@ class Lookup(Op):
         return Timing(-(-inputs[0].size // lanes.input), delay=2)  # the memory's register and one after it
 
     def _entries(self, codes: IntArray) -> IntArray:
-        return self.table[codes & (len(self.table) - 1)]
+        found: IntArray = self.table[codes & (len(self.table) - 1)]
+        return found
 
 
 def pattern_codes(fmt: FixedPoint) -> IntArray:

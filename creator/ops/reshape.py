@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from creator.errors import CreatorError
 from creator.formats import IntArray
-from creator.ops.base import Interval, Lanes, Op, TensorType, Timing
+from creator.ops.base import Interval, Lanes, Op, TensorType
 
 
 @dataclass(frozen=True)

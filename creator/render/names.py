@@ -9,15 +9,17 @@ from creator.render.values import Identifier
 
 _LEGAL = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
 
-RESERVED = frozenset(
-    """abs access after alias all and architecture array assert assume assume_guarantee attribute begin block body buffer bus
-    case component configuration constant context cover default disconnect downto else elsif end entity exit fairness file for
-    force function generate generic group guarded if impure in inertial inout is label library linkage literal loop map mod nand
-    new next nor not null of on open or others out package parameter port postponed procedure process property protected
-    private pure range record register reject release rem report restrict restrict_guarantee return rol ror select sequence
-    severity shared signal sla sll sra srl strong subtype then to transport type unaffected units until use variable view
-    vmode vprop vunit wait when while with xnor xor""".split()
-)
+_WORDS = """
+abs access after alias all and architecture array assert assume assume_guarantee attribute begin block body buffer bus
+case component configuration constant context cover default disconnect downto else elsif end entity exit fairness file
+for force function generate generic group guarded if impure in inertial inout is label library linkage literal loop map
+mod nand new next nor not null of on open or others out package parameter port postponed procedure process property
+protected private pure range record register reject release rem report restrict restrict_guarantee return rol ror select
+sequence severity shared signal sla sll sra srl strong subtype then to transport type unaffected units until use
+variable view vmode vprop vunit wait when while with xnor xor
+"""
+
+RESERVED = frozenset(_WORDS.split())
 """Reserved words of VHDL-2008 and 2019."""
 
 
@@ -27,8 +29,8 @@ def is_legal(text: str) -> bool:
 
 
 def legal(text: str) -> str:
-    """A legal identifier as close to ``text`` as can be; the same for the same text."""
-    name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+    """A legal identifier as close to ``text`` as can be, at most 80 characters; the same for the same text."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text)[:76].strip("_")
     if not name[:1].isalpha():
         name = f"n_{name}".rstrip("_")
     return f"{name}_x" if name.lower() in RESERVED else name

@@ -35,6 +35,7 @@ class Job:
 
     @property
     def frames(self) -> int:
+        """Samples to feed."""
         return len(self.beats)
 
     @property

@@ -52,11 +52,11 @@ def synthesize(
     folder = BuildFolder.open(build)
     _check_pins(folder, device)
     output = _bitstream_file(bitstream, device)
-    tools = {name: find_tool(name) for name in filter(None, ("yosys", device.router, output and device.packer))}
+    programs = ["yosys", device.router, device.packer if output else None]
+    tools = {name: find_tool(name) for name in programs if name}
     with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
         flow = _Flow(folder, device, Path(scratch), tools, progress or (lambda _: None))
-        report = flow.run(output)
-    return report
+        return flow.run(output)
 
 
 def _check_pins(build: BuildFolder, target: Target) -> None:

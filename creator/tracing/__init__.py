@@ -1,5 +1,5 @@
 """From a torch module to a graph."""
 
-from creator.tracing.trace import trace
+from creator.tracing.tracer import trace
 
 __all__ = ["trace"]

@@ -76,6 +76,7 @@ class Lowering(torch.fx.Interpreter):
         return self.builder.graph(self.result)
 
     def run_node(self, n: torch.fx.Node) -> Any:
+        """Runs one node on the example and lowers it."""
         reads = [source for source in n.all_input_nodes if source in self.values]
         if n.op == "placeholder":
             if not self.values:
@@ -182,7 +183,7 @@ class Lowering(torch.fx.Interpreter):
     def _function(self, n: torch.fx.Node, result: Any, where: str) -> None:
         if not isinstance(result, torch.Tensor):
             return  # a size: Python arithmetic on it needs no hardware
-        value = self.values[n.all_input_nodes[0]] if n.all_input_nodes[0] in self.values else None
+        value = self.values.get(n.all_input_nodes[0])
         others = [source for source in n.all_input_nodes[1:] if isinstance(self.env.get(source), torch.Tensor)]
         if value is None or others or n.args[:1] != (n.all_input_nodes[0],):
             raise CreatorError("operations on several values are not supported", where)

@@ -80,7 +80,7 @@ def _biases(module: nn.Linear, bias: torch.Tensor | None, frac_bits: int) -> Int
     shift = frac_bits - module.bias_format.frac_bits
     if module.bias_format.total_bits + shift > MAX_ACCUMULATOR_BITS and codes.any():
         raise CreatorError(
-            f"its bias, {module.bias_format}, needs more than {MAX_ACCUMULATOR_BITS} bits on the products' grid of 2**-{frac_bits}",
+            f"its bias, {module.bias_format}, needs over {MAX_ACCUMULATOR_BITS} bits on the products' grid of 2**-{frac_bits}",
             hint="use formats whose fractional bits lie closer together",
         )
     return codes << shift if codes.any() else codes
