@@ -1,0 +1,87 @@
+"""Fully connected layers: sizes, widths, grids, every rounding and overflow, bias, folded normalisation, merged clamps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from creator import FixedPoint, Overflow, Rounding, nn
+from tests.cases import Case, sequential
+
+F = FixedPoint
+IN = F(8, 4)
+DETERMINISTIC = [mode for mode in Rounding if mode is not Rounding.STOCHASTIC]
+
+
+def filled(layer: nn.Linear, weight: float, bias: float | None = None) -> nn.Linear:
+    torch.nn.init.constant_(layer.weight, weight)
+    if bias is not None:
+        torch.nn.init.constant_(layer.bias, bias)
+    return layer
+
+
+def scaled(layer: nn.Linear, factor: float) -> nn.Linear:
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.mul_(factor)
+    return layer
+
+
+def one(name: str, n: int, m: int, *after: torch.nn.Module, entry: FixedPoint = IN, gain: float = 1.0, **kwargs: Any) -> Case:
+    return Case(name, lambda: sequential(nn.Quantize(entry), scaled(nn.Linear(n, m, **kwargs), gain), *after), (n,))
+
+
+def normalised() -> torch.nn.Module:
+    model = sequential(nn.Quantize(IN), nn.Linear(6, 5, bias=F(10, 6)), nn.BatchNorm1d(5), nn.ReLU())
+    for _ in range(20):
+        model(torch.randn(32, 6) * 3)
+    with torch.no_grad():
+        model[2].weight.copy_(torch.tensor([1.0, -0.5, 0.0, 3.0, 0.25]))
+        model[2].bias.copy_(torch.tensor([0.5, -0.5, 1.25, 0.0, 9.0]))
+    return model
+
+
+CASES = [
+    one("1x1", 1, 1),
+    one("1x7", 1, 7),
+    one("7x1", 7, 1, gain=3),
+    one("13x11", 13, 11),
+    one("16x16", 16, 16),
+    one("33x3 no bias", 33, 3, bias=False),
+    one("unsigned input", 5, 4, entry=F(8, 8, signed=False)),
+    one("unsigned weight", 5, 4, weight=F(6, 6, signed=False)),
+    one("unsigned output", 9, 6, output=F(7, 4, signed=False), gain=4),
+    one("1-bit input", 6, 5, entry=F(1, 0)),
+    one("1-bit weight", 6, 5, weight=F(1, 1), gain=4),
+    one("ternary weight", 9, 5, weight=F(2, 1, symmetric=True), gain=4),
+    one("1-bit output", 6, 5, output=F(1, -1), gain=4),
+    one("16-bit everything", 11, 5, entry=F(16, 12), weight=F(16, 14), output=F(16, 11)),
+    one("symmetric output", 8, 6, output=F(5, 3, symmetric=True), gain=4),
+    one("bias finer than products", 4, 5, bias=F(16, 15), weight=F(6, 5)),
+    one("bias coarser than products", 4, 5, bias=F(4, 1), gain=4),
+    one("output finer than products", 4, 5, output=F(14, 13)),
+    one("output on the products' grid", 4, 5, output=F(16, 10)),
+    one("one bit dropped", 4, 5, output=F(12, 9)),
+    one("everything dropped", 4, 5, output=F(4, -20)),
+    one("negative fraction bits", 6, 5, entry=F(8, -3), weight=F(8, 9), output=F(8, -2)),
+    one("fraction beyond the width", 6, 5, entry=F(6, 9), weight=F(6, 10), output=F(6, 9)),
+    one("chain of three", 5, 7, nn.ReLU(), nn.Linear(7, 3), nn.Linear(3, 9, weight=F(4, 2))),
+    Case("all weights zero", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(4, 3), 0.0, 0.0)), (4,)),
+    Case("zero weights and fine bias", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(4, 3, bias=F(9, 14)), 0.0, 0.01)), (4,)),
+    Case("most negative weights", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(9, 2), -9.0, -9.0)), (9,)),
+    Case("largest weights", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(9, 2), 9.0, 9.0)), (9,)),
+    Case("batch normalisation", normalised, (6,)),
+    *(
+        one(f"{rounding} {overflow} {frac}", 6, 9, rounding=rounding, overflow=overflow, output=F(5, frac), gain=3)
+        for rounding in DETERMINISTIC
+        for overflow in Overflow
+        for frac in (3, 9)
+    ),
+    *(
+        one(f"{overflow} and {after}", 7, 6, after, overflow=overflow, output=F(6, 4), gain=4)
+        for overflow in Overflow
+        for after in (nn.ReLU(), nn.HardTanh(-1, 1), nn.HardTanh(-0.8125, 0.6875), nn.HardTanh(0.25, 0.75), nn.HardTanh(-9, -0.5))
+    ),
+    one("unsigned wrap and hardtanh", 7, 6, nn.HardTanh(0.25, 2), overflow=Overflow.WRAP, output=F(6, 4, signed=False), gain=4),
+]

@@ -1,0 +1,35 @@
+"""Tables: known and given functions, widths, signs, rounding, and several in a row."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from creator import FixedPoint, Overflow, Rounding, nn
+from tests.cases import Case, sequential
+
+F = FixedPoint
+
+
+def table(name: str, entry: FixedPoint, *layers: torch.nn.Module) -> Case:
+    return Case(name, lambda: sequential(nn.Quantize(entry), *layers), (4,))
+
+
+CASES = [
+    table("sigmoid", F(8, 4), nn.Sigmoid()),
+    table("tanh", F(8, 4), nn.Tanh()),
+    table("silu", F(8, 4), nn.SiLU()),
+    table("silu of 12 bits", F(12, 8), nn.SiLU(F(16, 11))),
+    table("1 bit", F(1, 0), nn.Sigmoid(F(2, 1, signed=False))),
+    table("unsigned", F(6, 4, signed=False), nn.Tanh(F(6, 5))),
+    table("symmetric", F(5, 3, symmetric=True), nn.Tanh(F(5, 4, symmetric=True))),
+    table("erf from math", F(7, 4), nn.Lookup(math.erf, F(9, 8))),
+    table("square, saturating", F(6, 2), nn.Lookup(lambda x: x * x, F(6, 1))),
+    table("square, wrapping, floor", F(6, 2), nn.Lookup(lambda x: x * x, F(5, 1), Rounding.FLOOR, Overflow.WRAP)),
+    table("ties up", F(5, 3), nn.Lookup(lambda x: x / 2, F(5, 3), Rounding.HALF_UP)),
+    table("ties even", F(5, 3), nn.Lookup(lambda x: x / 2, F(5, 3))),
+    table("three in a row", F(5, 2), nn.Sigmoid(F(6, 6, signed=False)), nn.Tanh(F(4, 3)), nn.SiLU(F(7, 5))),
+    Case("between linear layers", lambda: sequential(
+        nn.Quantize(F(8, 4)), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3), nn.Sigmoid()), (5,)),
+]  # fmt: skip

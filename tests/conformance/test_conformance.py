@@ -1,0 +1,83 @@
+"""Every case of every operation through every stage: PyTorch, graph, lowered graph, VHDL at full speed, stalled, after reset."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import creator
+from creator.graph.vectors import check_vectors
+from creator.ops import REGISTRY
+from tests.cases import Case
+
+VECTORS = 40
+OVERHEAD = 4  # cycles by which an interval may exceed the plan
+
+ALL = [
+    pytest.param(case, op, id=f"{op}: {case.name}")
+    for op in sorted(REGISTRY)
+    for case in importlib.import_module(f"tests.cases.{op}").CASES
+]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory):
+    """Translates each case once."""
+    done: dict[int, tuple[creator.Graph, creator.Design, Path]] = {}
+
+    def build(case: Case):
+        if id(case) not in done:
+            graph = creator.trace(case.model(), case.input_shape)
+            design = creator.translate(graph)
+            done[id(case)] = graph, design, design.write(tmp_path_factory.mktemp("case") / "build")
+        return done[id(case)]
+
+    return build
+
+
+def torch_codes(case: Case, graph: creator.Graph, x: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        y = case.model()(torch.from_numpy(graph.input_format.from_integers(x)).float())
+    codes = np.ldexp(y.double().numpy(), graph.output_format.frac_bits)
+    assert np.array_equal(codes, np.rint(codes)), "an output of the model is not on the output's grid"
+    return codes.astype(np.int64)
+
+
+@pytest.mark.parametrize(("case", "op"), ALL)
+def test_torch_equals_graph_equals_lowered_graph(case: Case, op: str, built) -> None:
+    graph, design, _ = built(case)
+    assert op in {node.op.name for node in graph.nodes} or op in ("reshape", "clamp")
+    x = check_vectors(graph, 300, seed=1)
+    expected = torch_codes(case, graph, x)
+    assert np.array_equal(graph.run(x), expected)
+    assert np.array_equal(design.plan.run(x), expected)
+    low, high = graph.intervals[graph.output]
+    assert low <= expected.min()
+    assert expected.max() <= high
+
+
+@pytest.mark.parametrize(("case", "op"), ALL)
+def test_vhdl_at_full_speed(case: Case, op: str, built) -> None:
+    graph, design, folder = built(case)
+    x = check_vectors(graph, VECTORS, seed=2)
+    run = creator.simulate(folder, x, bench="vhdl")
+    assert run.mismatches == 0, run.first
+    assert run.compared == len(x) * graph.output_type.size
+    assert np.array_equal(run.outputs, graph.run(x))
+    assert run.latency == design.latency
+    assert design.interval <= run.interval <= design.interval + OVERHEAD
+
+
+@pytest.mark.parametrize(("case", "op"), ALL)
+def test_vhdl_stalled_after_a_reset_in_mid_frame(case: Case, op: str, built) -> None:
+    graph, _, folder = built(case)
+    x = check_vectors(graph, VECTORS // 2, seed=3)
+    cut = graph.input_type.size + max(1, graph.input_type.size // 2)
+    for seed in (1, 2):
+        run = creator.simulate(folder, x, bench="vhdl", stalls=seed, interrupt=cut)
+        assert run.mismatches == 0, run.first
+        assert run.compared == len(x) * graph.output_type.size
