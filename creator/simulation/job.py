@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +86,9 @@ def compile_design(build: BuildFolder, folder: Path, extra: tuple[str, ...] = ()
 def first_error(text: str) -> str:
     """The line of a tool's output that says what went wrong."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no message")
+    placed = [line for line in lines if re.match(r"\S+:\d+:\d+:", line) and not re.search(r":\s*(note|warning):", line)]
+    named = [line for line in lines if "error" in line.lower()]
+    return next(iter([*placed, *named, *lines[-1:]]), "no message")
 
 
 def decode(bits: str, fmt: FixedPoint) -> int:

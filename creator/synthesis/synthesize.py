@@ -125,11 +125,15 @@ class _Flow:
         command = [ghdl, "--synth", *STANDARD, "--out=verilog", self.build.top]
         status, notes = run_tool(command, self.scratch, output=self.scratch / "network.v")
         (self.scratch / "ghdl.log").write_text(notes)
-        _refuse(notes, r"latch inf?err?ed", "a latch", self.build)
+        _refuse(notes, r"(?i)latch inf?err?ed", "a latch", self.build)
+        _refuse(notes, r"multiple assignments", "a net with several drivers", self.build)
         if status:
             raise CreatorError(
                 f"GHDL cannot synthesize: {first_error(notes)}", str(self.build.path), self._log_hint("ghdl.log")
             )
+        # GHDL 2.0 replaces a latch, and a signal without a driver, by undefined bits: silently, with exit status 0.
+        verilog = (self.scratch / "network.v").read_text()
+        _refuse(verilog, r"=\s*\d+'b[01]*[XxZz]", "a latch or an undriven signal", self.build)
 
     def _yosys(self) -> dict[str, int]:
         top = self.build.top
@@ -139,7 +143,7 @@ class _Flow:
 hierarchy -check -top {top}
 {block}proc
 check -assert
-select -assert-none t:$dlatch t:$adlatch t:$dlatchsr %u %u
+select -assert-none t:$dlatch t:$adlatch t:$dlatchsr
 {self.target.synth} -top {top}
 check -assert
 tee -o stat.json stat -json
@@ -151,7 +155,7 @@ write_json mapped.json
         (self.scratch / "yosys.log").write_text(text)
         _refuse(text, r"found logic loop|combinatorial loop", "a combinational loop", self.build)
         _refuse(text, r"multiple conflicting drivers", "a net with several drivers", self.build)
-        _refuse(text, r"latch inferred|_DLATCH_|\$dlatch|Assertion failed: selection is not empty", "a latch", self.build)
+        _refuse(text, r"(?i)latch inferred|selection is not empty", "a latch", self.build)
         if status:
             raise CreatorError(f"Yosys failed: {first_error(text)}", str(self.build.path), self._log_hint("yosys.log"))
         modules = json.loads((self.scratch / "stat.json").read_text())["modules"]

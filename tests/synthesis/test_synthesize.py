@@ -1,0 +1,103 @@
+"""Synthesis with the real tools: figures, files, and faults that must stop it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import creator
+from creator import CreatorError, FixedPoint, nn
+
+TOP = "vhdl/network_top.vhd"
+
+
+def test_ecp5_is_placed_and_routed_with_a_bitstream(small_build: Path, tmp_path: Path) -> None:
+    steps: list[str] = []
+    report = creator.synthesize(small_build, "ecp5-25k", bitstream=tmp_path / "out.bit", progress=steps.append)
+    assert report.dsps == 2
+    assert report.brams == 0
+    assert 100 < report.luts < 1000
+    assert 100 < report.ffs < 1000
+    assert report.fmax_mhz is not None
+    assert 80 < report.fmax_mhz < 300
+    assert report.inferences_per_second == pytest.approx(report.fmax_mhz * 1e6 / 30)
+    assert report.available["dsps"] == 28
+    assert "mac" in report.critical_path or "(" in report.critical_path
+    assert len(steps) == 4
+    assert (tmp_path / "out.bit").stat().st_size > 10000
+    saved = json.loads((small_build / "synthesis" / "ecp5-25k" / "report.json").read_text())
+    assert saved == report.summary()
+    again = creator.synthesize(small_build, "ecp5-25k", bitstream=tmp_path / "again.bit")
+    assert again == creator.synthesis.Report(**{**report.summary(), "bitstream": str(tmp_path / "again.bit")})
+    assert (tmp_path / "again.bit").read_bytes() == (tmp_path / "out.bit").read_bytes()
+
+
+def test_ice40_is_placed_and_routed_with_a_bitstream(small_build: Path, tmp_path: Path) -> None:
+    report = creator.synthesize(small_build, "ice40-up5k", bitstream=tmp_path / "out.bin")
+    assert report.dsps == 2
+    assert report.fmax_mhz is not None
+    assert report.fmax_mhz > 20
+    assert (tmp_path / "out.bin").stat().st_size > 10000
+
+
+def test_xc7_counts_resources_only(small_build: Path) -> None:
+    report = creator.synthesize(small_build, "xc7")
+    assert report.dsps == 2
+    assert report.fmax_mhz is None
+    assert 50 < report.luts < 500
+    with pytest.raises(CreatorError, match="no bitstream for xc7"):
+        creator.synthesize(small_build, "xc7", bitstream="x.bit")
+
+
+def test_large_memories_become_block_ram(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(nn.Quantize(FixedPoint(8, 4)), nn.Linear(64, 32), nn.Tanh())
+    folder = creator.translate(model, input_shape=64).write(tmp_path / "build")
+    for target, least in (("ecp5-25k", 2), ("xc7", 1)):
+        report = creator.synthesize(folder, target)
+        assert report.brams >= least
+        assert report.luts < 500
+
+
+@pytest.mark.parametrize(
+    ("declarations", "body", "fault"),
+    [
+        ("signal held : std_logic;", "process (all) begin if s_axis_tvalid = '1' then held <= s_axis_tlast; end if; end process;"
+         " m_axis_tlast <= held;", "a latch"),
+        ("signal held : std_logic;", "process (all) begin case s_axis_tvalid is when '1' => held <= s_axis_tlast; when others => null;"
+         " end case; end process; m_axis_tlast <= held;", "a latch"),
+        ("signal loose : std_logic;", "m_axis_tlast <= loose;", "a latch or an undriven signal"),
+        ("signal a, b : std_logic;", "a <= b xor s_axis_tlast; b <= not a; m_axis_tlast <= b;", "a combinational loop"),
+        ("signal a : std_logic;", "a <= s_axis_tlast; a <= s_axis_tvalid; m_axis_tlast <= a;", "a net with several drivers"),
+    ],
+)  # fmt: skip
+def test_faulty_logic_stops_synthesis(
+    small_build: Path, edit: Callable[..., None], declarations: str, body: str, fault: str
+) -> None:
+    edit(TOP, "out_last  => m_axis_tlast", "out_last  => open")
+    edit(TOP, "begin\n", f"  {declarations}\nbegin\n  {body}\n")
+    with pytest.raises(CreatorError, match=f"the VHDL has {fault}"):
+        creator.synthesize(small_build, "ecp5-25k")
+    assert not (small_build / "synthesis" / "ecp5-25k" / "report.json").exists()
+
+
+def test_an_unknown_target_is_refused_with_a_list(small_build: Path) -> None:
+    with pytest.raises(CreatorError, match=r"target 'virtex' is unknown .*ecp5-25k"):
+        creator.synthesize(small_build, "virtex")
+
+
+def test_a_network_with_too_many_pins_is_refused(tmp_path: Path) -> None:
+    wide = FixedPoint(16, 8)
+    model = torch.nn.Sequential(nn.Quantize(wide), nn.Linear(2, 2, output=wide))
+    folder = creator.translate(model, input_shape=2).write(tmp_path / "build")
+    with pytest.raises(CreatorError, match="need 40 pins, ice40-up5k has 39"):
+        creator.synthesize(folder, "ice40-up5k")
+
+
+def test_a_missing_bitstream_folder_is_refused_before_any_work(small_build: Path, tmp_path: Path) -> None:
+    with pytest.raises(CreatorError, match="the folder does not exist"):
+        creator.synthesize(small_build, bitstream=tmp_path / "no" / "out.bit", progress=lambda _: pytest.fail("began"))
