@@ -1,0 +1,19 @@
+"""A network that never stops sending cannot keep a simulation running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import creator
+from creator import CreatorError
+
+
+@pytest.mark.parametrize("bench", ["cocotb", "vhdl"])
+def test_endless_output_ends_the_run(small_build: Path, edit: Callable[..., None], bench: str) -> None:
+    edit("vhdl/network_top.vhd", "out_valid => m_axis_tvalid", "out_valid => open")
+    edit("vhdl/network_top.vhd", "  reset <= not aresetn;", "  reset <= not aresetn;\n  m_axis_tvalid <= aresetn;")
+    with pytest.raises(CreatorError, match=r"tlast|undefined bits|more than planned|expected 256 outputs"):
+        creator.simulate(small_build, bench=bench)
