@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 from creator.errors import CreatorError
 from creator.graph import Graph, load
 from creator.render.fileset import KIND, MANIFEST, is_build
+
+BENCH = "sim/file_bench.vhd"
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,11 @@ class BuildFolder:
             raise CreatorError("there is no such folder", str(folder), "make it with `creator translate MODEL -o FOLDER`")
         if not is_build(path):
             raise CreatorError(f"is not a {KIND}: it has no valid {MANIFEST}", str(folder), "make it with `creator translate`")
-        manifest = json.loads((path / MANIFEST).read_text())
-        build = cls(path, manifest)
-        try:
-            missing = [
-                name for name in [*build.sources, manifest["bench"] and "sim/file_bench.vhd"] if not (path / name).is_file()
-            ]
-            _ = manifest["top"], manifest["input"], manifest["output"], manifest["layers"], manifest["latency"]
-        except (KeyError, TypeError):
-            raise CreatorError(f"its {MANIFEST} is incomplete", str(folder), "translate again") from None
+        build = cls(path, json.loads((path / MANIFEST).read_text()))
+        fault = _fault(build.manifest)
+        if fault:
+            raise CreatorError(f"its {MANIFEST} is not one that creator writes: {fault}", str(folder), "translate again")
+        missing = [name for name in [*build.sources, BENCH] if not (path / name).is_file()]
         if missing:
             raise CreatorError(f"the file {missing[0]} is missing", str(folder), "translate again")
         return build
@@ -65,3 +64,27 @@ class BuildFolder:
     def graph(self) -> Graph:
         """The graph that the VHDL was translated from."""
         return load(self.path / "graph.creator")
+
+
+def _fault(manifest: dict[str, Any]) -> str:
+    """What is wrong with a manifest; it comes from a file, and names in it reach the tools' command lines and scripts."""
+    layers = _items(manifest.get("layers"))
+    if not layers or not all(isinstance(layer, dict) and isinstance(layer.get("from"), list) for layer in layers):
+        return "a layer is not described"
+    names = [manifest.get("top"), manifest.get("bench"), *_items(manifest.get("block_roms"))]
+    names += [layer.get(key) for layer in layers for key in ("signal", "label", "name")]
+    if not all(isinstance(name, str) and name.isascii() and name.isidentifier() for name in names):
+        return "an entity or signal has no legal name"
+    sources = _items(manifest.get("sources"))
+    if not sources or not all(isinstance(name, str) and re.fullmatch(r"vhdl/\w+\.vhd", name, re.ASCII) for name in sources):
+        return "a source is not a file in its folder vhdl"
+    sides = [manifest.get("input"), manifest.get("output")]
+    numbers = [manifest.get("latency"), manifest.get("interval")]
+    numbers += [side.get("beat_bits") if isinstance(side, dict) else None for side in sides]
+    if not all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in numbers):
+        return "a latency, interval or width is not a positive integer"
+    return "" if isinstance(manifest.get("sha256"), dict) else "it has no hashes"
+
+
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [None]

@@ -11,7 +11,7 @@ from typing import Any
 
 import creator
 from creator.console import Progress, table
-from creator.errors import CreatorError
+from creator.errors import CheckFailedError, CreatorError
 
 DONE, FAILED, REFUSED = 0, 1, 2
 
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except CreatorError as error:
         print(f"creator {options.command}: {error}", file=sys.stderr)
-        return REFUSED
+        return FAILED if isinstance(error, CheckFailedError) else REFUSED
     except KeyboardInterrupt:
         print(f"creator {options.command}: interrupted", file=sys.stderr)
         return FAILED

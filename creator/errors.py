@@ -26,4 +26,8 @@ class CreatorError(ValueError):
 
     def at(self, where: str) -> CreatorError:
         """The same error with ``where`` filled in, if it has no place yet."""
-        return self if self.where else CreatorError(self.what, where, self.hint)
+        return self if self.where else type(self)(self.what, where, self.hint)
+
+
+class CheckFailedError(CreatorError):
+    """A finding, not a refusal: the hardware was run and did something wrong. The command line exits with 1, not 2."""

@@ -144,7 +144,8 @@ class FixedPoint:
         x = np.asarray(values, dtype=np.float64)
         if np.isnan(x).any():
             raise CreatorError("NaN has no code", str(self))
-        scaled = np.ldexp(x, self.frac_bits)
+        with np.errstate(over="ignore"):  # to an infinity, which saturates
+            scaled = np.ldexp(x, self.frac_bits)
         # An underflow would lose on which side of zero a value lies, and floor needs that.
         lost = (np.abs(scaled) < 2.0**-1000) & (x != 0)
         scaled = np.where(lost, np.copysign(2.0**-1000, x), scaled)

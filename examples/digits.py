@@ -106,7 +106,7 @@ def main() -> int:
     options.output.mkdir(exist_ok=True)
     build, saved = options.output / "build", options.output / "digits.creator"
 
-    torch.set_num_threads(1)  # the same sums in the same order on every machine; these models are small
+    torch.set_num_threads(1)  # the models are small; more threads would only add noise to the sums' order
     x_train, y_train, x_test, y_test = digits()
     print(f"1. Train on {len(x_train)} images", file=sys.stderr)
     models = {"floating point": float_model, "quantized": quantized_model}

@@ -76,7 +76,11 @@ def parse_graph(text: str, arrays: Mapping[str, IntArray]) -> Graph:
             nodes.append(_parse_node(line, arrays))
         except (CreatorError, KeyError, ValueError, TypeError) as error:
             raise CreatorError(f"line {number} of the graph's text is not understood: {error}") from None
-    return Graph(head[1], _parse_type(head[2]), tuple(nodes), tail[1]).verify()
+    try:
+        input_type = _parse_type(head[2])
+    except (CreatorError, ValueError) as error:
+        raise CreatorError(f"line 2 of the graph's text is not understood: {error}") from None
+    return Graph(head[1], input_type, tuple(nodes), tail[1]).verify()
 
 
 def _print(value: object) -> str:

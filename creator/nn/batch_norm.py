@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from creator.errors import CreatorError
-from creator.nn.linear import Linear
+from creator.nn.linear import Linear, version_of
 
 
 class BatchNorm1d(torch.nn.BatchNorm1d):
@@ -40,9 +40,9 @@ class BatchNorm1d(torch.nn.BatchNorm1d):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         source = getattr(input, "creator_source", None)
-        if source is None:
+        if source is None or source[2] != version_of(input):
             raise CreatorError("BatchNorm1d must come right after creator.nn.Linear", hint="move it, or use torch.nn.Identity")
-        linear, x = source
+        linear, x, _ = source
         if linear.out_features != self.num_features:
             raise CreatorError(f"BatchNorm1d({self.num_features}) follows Linear with {linear.out_features} outputs")
         if not self.training:

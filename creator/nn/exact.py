@@ -38,16 +38,18 @@ class OutputQuantizer:
         if self.rounding is Rounding.STOCHASTIC:
             raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
         exact = fake_quantize(y.double(), self.format, self.rounding, self.overflow, self.ste)
-        return exact.to(torch.float64 if self.format.total_bits > 24 else eval_dtype(dtype))
+        return exact.to(eval_dtype(dtype, self.format))
 
     def __repr__(self) -> str:
         return f"{self.format}, {self.rounding}, {self.overflow}, {self.ste}"
 
 
-def eval_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The floating-point type of an eval-mode result: that of the input, if it can hold codes exactly."""
+def eval_dtype(dtype: torch.dtype, fmt: FixedPoint) -> torch.dtype:
+    """The floating-point type of an eval-mode result: that of the input, if it holds every value of ``fmt`` exactly."""
     if dtype in (torch.float16, torch.bfloat16):
         raise CreatorError(f"{dtype} cannot hold every code exactly", hint="evaluate in float32 or float64")
+    if fmt.total_bits > 24 or fmt.total_bits - fmt.frac_bits > 127:  # float32: 24 digits, up to 2**128
+        return torch.float64
     return dtype if dtype.is_floating_point else torch.get_default_dtype()
 
 
@@ -70,8 +72,6 @@ def exact_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | Non
     """
     x, weight = x.double(), weight.double()
     bias = None if bias is None else bias.double()
-    if not (torch.isfinite(weight).all() and (bias is None or torch.isfinite(bias).all())):
-        raise CreatorError("a weight or bias is NaN or infinite", hint="training diverged; restore an earlier state")
     if not torch.isfinite(x).all():
         raise CreatorError("an input is NaN or infinite", hint="begin the network with nn.Quantize")
     unit = unit_exponent(x.detach()) + unit_exponent(weight.detach())

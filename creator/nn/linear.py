@@ -17,6 +17,11 @@ BIAS = FixedPoint(8, 6)
 OUTPUT = FixedPoint(8, 4)
 
 
+def version_of(y: torch.Tensor) -> int | None:
+    """Counts in-place changes of ``y``; ``None`` in inference mode, where torch does not count."""
+    return None if y.is_inference() else y._version
+
+
 class Linear(torch.nn.Linear):
     """``quantize(x @ quantize(weight).T + quantize(bias))``: products and sums exact, rounded once at the output.
 
@@ -63,9 +68,16 @@ class Linear(torch.nn.Linear):
     def quantized(
         self, weight: torch.Tensor, bias: torch.Tensor | None, training: bool
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """``weight`` and ``bias`` on the layer's grids; in float64, exactly, unless ``training``."""
+        """``weight`` and ``bias`` on the layer's grids; in float64, exactly, unless ``training``.
+
+        Raises:
+            CreatorError: outside training, for NaN and infinities, which saturation would hide.
+        """
         if not training:
             weight, bias = weight.double(), None if bias is None else bias.double()
+            for name, tensor in (("weight", weight), ("bias", bias)):
+                if tensor is not None and not bool(torch.isfinite(tensor).all()):
+                    raise CreatorError(f"its {name} is NaN or infinite", hint="training diverged; restore an earlier state")
         ste = self.quantizer.ste
         grads = self.gradient
         weight = quantize_gradient(fake_quantize(weight, self.weight_format, ste=ste), grads.weight, grads.rounding)
@@ -87,7 +99,7 @@ class Linear(torch.nn.Linear):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         y = self.compute(input, self.weight, self.bias)
         # A BatchNorm1d that follows folds itself into this layer, for which it needs the layer and its input.
-        y.creator_source = (self, input)  # type: ignore[attr-defined]
+        y.creator_source = (self, input, version_of(y))  # type: ignore[attr-defined]
         return y
 
     def extra_repr(self) -> str:

@@ -93,8 +93,7 @@ class Lookup(torch.nn.Module):
             raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
         values, index = np.unique(x.detach().double().cpu().numpy().reshape(-1), return_inverse=True)
         y = torch.from_numpy(self.tabulate(values)[index.reshape(-1)]).reshape(x.shape)
-        dtype = torch.float64 if self.output_format.total_bits > 24 else eval_dtype(x.dtype)
-        return y.to(device=x.device, dtype=dtype)
+        return y.to(device=x.device, dtype=eval_dtype(x.dtype, self.output_format))
 
     def extra_repr(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, Overflow, Rounding
+from creator.formats import MAX_FRAC_BITS, FixedPoint, Overflow, Rounding, round_float
 from creator.nn.exact import OutputQuantizer, checked_format
 from creator.quantize import StraightThrough, quantize_gradient
 
@@ -52,16 +53,24 @@ class Quantize(torch.nn.Module):
 
     def calibrate(self, values: torch.Tensor, total_bits: int = 8, signed: bool = True) -> FixedPoint:
         """Chooses, and returns, the format of ``total_bits`` with the finest step that does not saturate on ``values``."""
-        largest = float(values.detach().abs().max())
-        if not math.isfinite(largest):
-            raise CreatorError("cannot calibrate on NaN or infinite values", "Quantize")
-        if not signed and bool((values < 0).any()):
+        if not values.numel() or not bool(torch.isfinite(values).all()):
+            raise CreatorError("cannot calibrate on no values, or on NaN or infinite ones", "Quantize")
+        low, high = float(values.detach().min()), float(values.detach().max())
+        if not signed and low < 0:
             raise CreatorError("cannot calibrate an unsigned format on negative values", "Quantize", "use signed=True")
-        _, exponent = math.frexp(largest)
-        frac_bits = total_bits - signed - exponent
-        rounded_up = round(math.ldexp(largest, frac_bits)) > (1 << (total_bits - signed)) - 1
-        self._quantizer = OutputQuantizer(FixedPoint(total_bits, frac_bits - rounded_up, signed), *self._choices)
-        return self.output_format
+        _, exponent = math.frexp(max(-low, high))
+        fmt = FixedPoint(total_bits, min(total_bits - exponent + 1, MAX_FRAC_BITS), signed)
+        while not self._holds(fmt, low, high):
+            fmt = FixedPoint(total_bits, fmt.frac_bits - 1, signed)
+        self._quantizer = OutputQuantizer(fmt, *self._choices)
+        return fmt
+
+    def _holds(self, fmt: FixedPoint, low: float, high: float) -> bool:
+        """Whether both values, rounded as the layer rounds, lie in the range of ``fmt``."""
+        rounding = self._choices[0]
+        nearest = Rounding.HALF_EVEN if rounding is Rounding.STOCHASTIC else rounding
+        codes = round_float(np.ldexp(np.array([low, high]), fmt.frac_bits), nearest)
+        return bool(fmt.min_code <= codes[0] and codes[1] <= fmt.max_code)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.quantizer(quantize_gradient(x, self.gradient), self.training, x.dtype)

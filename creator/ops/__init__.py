@@ -8,6 +8,6 @@ from creator.ops.quantize import Quantize
 from creator.ops.reshape import Reshape
 
 REGISTRY: dict[str, type[Op]] = {op.name: op for op in (Clamp, Linear, Lookup, Quantize, Reshape)}
-"""Every operation by its name, which is the stem of its files in ``ops/``, ``templates/`` and ``tests/cases/``."""
+"""Every operation by its name, the stem of its files in ``ops/``, ``tests/cases/`` and, if it has a core, ``templates/``."""
 
 __all__ = ["REGISTRY", "Clamp", "Interval", "Lanes", "Linear", "Lookup", "Op", "Quantize", "Reshape", "TensorType", "Timing"]

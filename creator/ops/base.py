@@ -13,10 +13,17 @@ import numpy.typing as npt
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray, Overflow, Rounding
 
+MAX_BITS = 52
+"""Of every value and every sum. PyTorch evaluates in float64, which holds these, and every rounding of them, exactly."""
+
 
 @dataclass(frozen=True)
 class TensorType:
-    """The type of a value: its shape without the batch, row-major, and the format of every element."""
+    """The type of a value: its shape without the batch, row-major, and the format of every element.
+
+    Raises:
+        CreatorError: for a size that is not positive, and for a format wider than 52 bits.
+    """
 
     shape: tuple[int, ...]
     format: FixedPoint
@@ -25,6 +32,11 @@ class TensorType:
         if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in self.shape):
             raise CreatorError(f"shape {self.shape} has a size that is not a positive integer")
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        if self.format.total_bits > MAX_BITS:
+            raise CreatorError(
+                f"{self.format} has more than {MAX_BITS} bits, the most that PyTorch can evaluate exactly",
+                hint="use a narrower format",
+            )
 
     @property
     def size(self) -> int:

@@ -9,11 +9,19 @@ import numpy as np
 
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray, Overflow, Rounding, bits_for, requantize
-from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, check_limits, check_overflow, frozen_array, limited
+from creator.ops.base import (
+    MAX_BITS,
+    Interval,
+    Lanes,
+    Op,
+    TensorType,
+    Timing,
+    check_limits,
+    check_overflow,
+    frozen_array,
+    limited,
+)
 from creator.ops.quantize import requantizer_stages, rounded_interval
-
-MAX_ACCUMULATOR_BITS = 52
-"""Wider sums could not be evaluated exactly by PyTorch in float64."""
 
 MAC_STAGES = 4
 """Registers from an address to a sum: memory, operands, product, accumulator."""
@@ -81,7 +89,7 @@ class Linear(Op):
     def sums(self, x: TensorType, interval: Interval) -> Interval:
         """Bounds of every partial sum of every row, bias included, whatever the order of the terms."""
         align = self.align(x)
-        if align > MAX_ACCUMULATOR_BITS:
+        if align > MAX_BITS:
             raise CreatorError(
                 f"the bias is {align} bits finer than the products", hint="give the bias a format with fewer fractional bits"
             )
@@ -98,9 +106,9 @@ class Linear(Op):
     def interval(self, inputs: tuple[TensorType, ...], intervals: tuple[Interval, ...]) -> Interval:
         sums = self.sums(inputs[0], intervals[0])
         needed = bits_for(*sums)
-        if needed > MAX_ACCUMULATOR_BITS:
+        if needed > MAX_BITS:
             raise CreatorError(
-                f"its sums need {needed} bits, more than {MAX_ACCUMULATOR_BITS}, the most that PyTorch can evaluate exactly",
+                f"its sums need {needed} bits, more than {MAX_BITS}, the most that PyTorch can evaluate exactly",
                 hint="use narrower formats or fewer inputs",
             )
         if needed > self.accumulator.total_bits:

@@ -16,7 +16,7 @@ import dataclasses
 from creator.formats import FixedPoint, Rounding
 from creator.graph.graph import Graph, Node
 from creator.ops import Linear
-from creator.ops.linear import MAX_ACCUMULATOR_BITS
+from creator.ops.base import MAX_BITS
 
 
 def fold_half_up(graph: Graph) -> Graph:
@@ -27,10 +27,10 @@ def fold_half_up(graph: Graph) -> Graph:
         if not isinstance(op, Linear) or op.rounding is not Rounding.HALF_UP:
             return node
         dropped = op.accumulator.frac_bits - op.output.frac_bits
-        if dropped >= MAX_ACCUMULATOR_BITS - 1:
+        if dropped >= MAX_BITS - 1:
             return node
         half = (1 << dropped) >> 1 if dropped > 0 else 0
-        wide = FixedPoint(MAX_ACCUMULATOR_BITS, op.accumulator.frac_bits)
+        wide = FixedPoint(MAX_BITS, op.accumulator.frac_bits)
         new = dataclasses.replace(op, bias=op.bias + half, rounding=Rounding.FLOOR, accumulator=wide)
         source = node.inputs[0]
         sums = new.sums(graph.type_of(source), graph.intervals[source])

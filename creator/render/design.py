@@ -18,7 +18,7 @@ from creator.passes import LOWER, run_passes
 from creator.render.cores import core_files
 from creator.render.environment import render
 from creator.render.fileset import KIND, MANIFEST, FileSet
-from creator.render.names import Names
+from creator.render.names import PREDEFINED, Names, is_legal
 from creator.render.values import Identifier
 from creator.resources import resource_folder
 from creator.schedule import Plan, schedule
@@ -92,12 +92,11 @@ def translate(
 
 
 def _checked_name(name: str) -> str:
-    try:
-        return str(Identifier(name))
-    except (CreatorError, TypeError):
+    if not isinstance(name, str) or not is_legal(name) or name.lower() in PREDEFINED:
         raise CreatorError(
-            f"name={name!r} is not a VHDL identifier", "translate", "letters, digits, single underscores"
-        ) from None
+            f"name={name!r} is not free as a VHDL identifier", "translate", "letters, digits, single underscores"
+        )
+    return name
 
 
 class _Renderer:
@@ -196,7 +195,8 @@ class _Renderer:
                 "name": core.node.name,
                 "from": list(core.node.paths),
                 "operation": core.node.op.name,
-                "signal": f"{instance['signal']}",
+                "signal": str(instance["signal"]),
+                "label": str(instance["label"]),
                 "lanes": list(core.lanes),
                 "interval": core.timing.interval,
                 "delay": core.delay,

@@ -23,6 +23,13 @@ RESERVED = frozenset(_WORDS.split())
 """Reserved words of VHDL-2008 and 2019."""
 
 
+PREDEFINED = frozenset(
+    """work ieee std standard textio std_logic_1164 numeric_std std_logic std_logic_vector signed unsigned resize
+    to_integer rising_edge boolean natural positive integer string bit time""".split()  # noqa: SIM905 - reads better
+)
+"""Names that VHDL text uses from libraries, which an entity of the same name would hide."""
+
+
 def is_legal(text: str) -> bool:
     """Whether ``text`` is a basic identifier (IEEE 1076-2008, 15.4.2) and no reserved word."""
     return _LEGAL.fullmatch(text) is not None and text.lower() not in RESERVED

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from creator.errors import CreatorError
+from creator.errors import CheckFailedError, CreatorError
 from creator.resources import resource_folder
 from creator.simulation.job import QUIET, STANDARD, Job, Trace, compile_design, decode, first_error
 from creator.tools import run_tool
@@ -35,7 +35,7 @@ def run_cocotb(job: Job, folder: Path, taps: dict[str, str] | None = None) -> tu
         "drain": int(job.build.manifest["latency"]),
         "taps": taps or {},
         "std": list(STANDARD),
-        "plusargs": [*QUIET, *([] if job.waves is None else [f"--wave={job.waves}"])],
+        "plusargs": [*QUIET, *job.wave_options],
     }
     (folder / "job.json").write_text(json.dumps(description))
     child = [sys.executable, "-m", "creator.simulation.cocotb_child"]
@@ -48,7 +48,7 @@ def run_cocotb(job: Job, folder: Path, taps: dict[str, str] | None = None) -> tu
     codes = np.array([decode(bits, fmt) for bits in found["beats"]], dtype=np.int64)
     for index, last in enumerate(found["last"]):
         if last != ((index + 1) % job.output_size == 0):
-            raise CreatorError(f"output beat {index} has tlast={int(last)}", "simulation")
+            raise CheckFailedError(f"output beat {index} has tlast={int(last)}", "simulation")
     return Trace(codes, found["starts"], found["cycles"]), found["taps"]
 
 
@@ -64,4 +64,4 @@ def _require_one_pass(folder: Path, status: int, text: str, job: Job) -> None:
         ) from None
     if (tests, failed) != (1, 0) or status or not (folder / "trace.json").is_file():
         reasons = [line for line in text.splitlines() if "AssertionError" in line] or [first_error(text)]
-        raise CreatorError(f"the bench failed: {reasons[-1].strip()}", str(job.build.path))
+        raise CheckFailedError(f"the bench failed: {reasons[-1].strip()}", str(job.build.path))

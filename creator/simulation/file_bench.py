@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from creator.errors import CreatorError
+from creator.build_folder import BENCH
+from creator.errors import CheckFailedError
 from creator.simulation.job import QUIET, STANDARD, Job, Trace, compile_design, decode, first_error
 from creator.tools import run_tool
 
 
 def run_file_bench(job: Job, folder: Path) -> Trace:
     """Runs ``job`` in the empty ``folder``."""
-    ghdl = compile_design(job.build, folder, ("sim/file_bench.vhd",))
+    ghdl = compile_design(job.build, folder, (BENCH,))
     width = int(job.build.manifest["input"]["beat_bits"])
     (folder / "vectors.txt").write_text(_vectors(job, width))
     generics = {
@@ -31,10 +32,9 @@ def run_file_bench(job: Job, folder: Path) -> Trace:
         str(job.build.manifest["bench"]),
         *(f"-g{name}={value}" for name, value in generics.items()),
     ]
-    waves = [] if job.waves is None else [f"--wave={job.waves}"]
-    status, text = run_tool([*command, *QUIET, *waves], folder)
+    status, text = run_tool([*command, *QUIET, *job.wave_options], folder)
     if status:
-        raise CreatorError(f"the simulation failed: {first_error(text)}", str(job.build.path))
+        raise CheckFailedError(f"the simulation failed: {first_error(text)}", str(job.build.path))
     return _trace(job, (folder / "results.txt").read_text())
 
 
@@ -59,5 +59,5 @@ def _trace(job: Job, text: str) -> Trace:
         codes.append(decode(bits, fmt))
         cycles.append(int(cycle))
         if (last == "1") != (len(codes) % job.output_size == 0):
-            raise CreatorError(f"output beat {len(codes) - 1} has tlast={last}", "simulation")
+            raise CheckFailedError(f"output beat {len(codes) - 1} has tlast={last}", "simulation")
     return Trace(np.array(codes, dtype=np.int64), starts, cycles)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from creator.build_folder import BuildFolder
-from creator.errors import CreatorError
+from creator.errors import CheckFailedError, CreatorError
 from creator.formats import FixedPoint, IntArray
 from creator.tools import find_ghdl, run_tool
 
@@ -33,6 +33,13 @@ class Job:
     stalls: int = 0
     interrupt: int = 0
     waves: Path | None = None
+
+    @property
+    def wave_options(self) -> list[str]:
+        """GHDL's options for the waveform: VCD by the suffix ``.vcd``, else its own format."""
+        if self.waves is None:
+            return []
+        return [f"--vcd={self.waves}" if self.waves.suffix == ".vcd" else f"--wave={self.waves}"]
 
     @property
     def frames(self) -> int:
@@ -73,9 +80,6 @@ class Trace:
 def compile_design(build: BuildFolder, folder: Path, extra: tuple[str, ...] = ()) -> str:
     """Analyses the VHDL of ``build`` and ``extra`` files into ``folder``; returns the path of GHDL."""
     ghdl, _ = find_ghdl()
-    for name in ("top", "bench"):
-        if not str(build.manifest[name]).replace("_", "").isalnum():
-            raise CreatorError(f"its manifest's {name} is not a name", str(build.path), "translate again")
     sources = [str(build.path / name) for name in [*build.sources, *extra]]
     status, text = run_tool([ghdl, "-a", *STANDARD, *sources], folder)
     if status:
@@ -94,10 +98,10 @@ def first_error(text: str) -> str:
 def decode(bits: str, fmt: FixedPoint) -> int:
     """The code in the low bits of a beat, refusing undefined bits, and upper bits that do not extend it."""
     if set(bits) - {"0", "1"}:
-        raise CreatorError(f"an output has undefined bits: {bits}", "simulation")
+        raise CheckFailedError(f"an output has undefined bits: {bits}", "simulation")
     code = int(bits[-fmt.total_bits :], 2)
     if fmt.signed and code >> (fmt.total_bits - 1):
         code -= 1 << fmt.total_bits
     if int(bits, 2) != code & ((1 << len(bits)) - 1):
-        raise CreatorError(f"the upper bits of {bits} do not extend a {fmt}", "simulation")
+        raise CheckFailedError(f"the upper bits of {bits} do not extend a {fmt}", "simulation")
     return code

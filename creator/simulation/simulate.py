@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from creator.build_folder import BuildFolder
-from creator.errors import CreatorError
+from creator.build_folder import BENCH, BuildFolder
+from creator.errors import CheckFailedError, CreatorError
 from creator.formats import IntArray
 from creator.graph.vectors import check_vectors
 from creator.simulation.cocotb_bench import run_cocotb
@@ -53,6 +53,8 @@ def simulate(
     """
     if bench not in BENCHES:
         raise CreatorError(f"bench={bench!r} is unknown", "simulate", f"choose one of {', '.join(BENCHES)}")
+    if int(stalls) < 0 or interrupt < 0:
+        raise CreatorError(f"stalls={stalls} and interrupt={interrupt} must not be negative", "simulate")
     folder = BuildFolder.open(build)
     graph = folder.graph
     vectors = check_vectors(graph, DEFAULT_VECTORS) if x is None else graph.check_input(x)
@@ -64,7 +66,7 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
         trace = run_cocotb(job, Path(scratch))[0] if bench == "cocotb" else run_file_bench(job, Path(scratch))
     if len(trace.codes) != job.expected_beats or len(trace.starts) != job.frames:
-        raise CreatorError(
+        raise CheckFailedError(
             f"expected {job.expected_beats} outputs from {job.frames} samples, got {len(trace.codes)} from {len(trace.starts)}",
             str(folder.path),
             "the network lost or repeated elements, or hangs",
@@ -135,6 +137,6 @@ def _edited(build: BuildFolder) -> tuple[str, ...]:
     hashes = build.manifest.get("sha256", {})
     return tuple(
         name
-        for name in [*build.sources, "sim/file_bench.vhd", "graph.creator"]
+        for name in [*build.sources, BENCH, "graph.creator"]
         if hashes.get(name) != hashlib.sha256((build.path / name).read_bytes()).hexdigest()
     )

@@ -238,7 +238,7 @@ def _critical_path(routed: dict[str, Any], build: BuildFolder) -> str:
 def _part(cell: str, build: BuildFolder) -> str:
     _, _, inside = cell.partition("network.")
     core, _, rest = inside.partition(".")
-    layer = next((layer for layer in build.manifest["layers"] if core.startswith(layer["name"])), None)
+    layer = next((layer for layer in build.manifest["layers"] if core == layer["label"]), None)
     if layer is None:
         return "the network"
     part = rest.split(".")[0] if "." in rest else "control"

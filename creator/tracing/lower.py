@@ -136,12 +136,12 @@ class Lowering(torch.fx.Interpreter):
 
     def _define_input(self, n: torch.fx.Node, raw: _Raw, module: Quantize, where: str) -> None:
         try:
-            fmt = module.output_format
+            input_type = TensorType(self.input_shape, module.output_format)
         except CreatorError as error:
             raise error.at(where) from None
         if self.builder is not None:
             raise CreatorError("the input is quantized in two places", where, "quantize it once and use the result")
-        self.builder = Builder(TensorType(self.input_shape, fmt))
+        self.builder = Builder(input_type)
         self.values[n] = self.builder.input
         if raw.shape != self.input_shape:
             self.values[n] = self.builder.add(Reshape(raw.shape), self.builder.input, raw.paths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray
 from creator.nn.exact import OutputQuantizer
 from creator.ops import TensorType
-from creator.ops.linear import MAX_ACCUMULATOR_BITS
+from creator.ops.base import MAX_BITS
 from creator.ops.lookup import MAX_INPUT_BITS, pattern_codes
 
 
@@ -47,9 +48,6 @@ def folded_op(linear: nn.Linear, norm: nn.BatchNorm1d, context: Context) -> ops.
 
 def _linear(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> ops.Op:
     weight, bias = module.quantized(weight, bias, training=False)
-    for name, tensor in (("weight", weight), ("bias", bias)):
-        if tensor is not None and not bool(torch.isfinite(tensor).all()):
-            raise CreatorError(f"its {name} is NaN or infinite", hint="training diverged; restore an earlier state")
     frac_bits = context.input.format.frac_bits + module.weight_format.frac_bits
     if bias is not None:
         frac_bits = max(frac_bits, module.bias_format.frac_bits)
@@ -60,7 +58,7 @@ def _linear(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, 
         weight=_codes(weight, module.weight_format),
         weight_format=module.weight_format,
         bias=_biases(module, bias, frac_bits),
-        accumulator=FixedPoint(MAX_ACCUMULATOR_BITS, frac_bits),
+        accumulator=FixedPoint(MAX_BITS, frac_bits),
         output=q.format,
         rounding=q.rounding,
         overflow=q.overflow,
@@ -78,9 +76,9 @@ def _biases(module: nn.Linear, bias: torch.Tensor | None, frac_bits: int) -> Int
         return np.zeros(module.out_features, dtype=np.int64)
     codes = _codes(bias, module.bias_format)
     shift = frac_bits - module.bias_format.frac_bits
-    if module.bias_format.total_bits + shift > MAX_ACCUMULATOR_BITS and codes.any():
+    if module.bias_format.total_bits + shift > MAX_BITS and codes.any():
         raise CreatorError(
-            f"its bias, {module.bias_format}, needs over {MAX_ACCUMULATOR_BITS} bits on the products' grid of 2**-{frac_bits}",
+            f"its bias, {module.bias_format}, needs over {MAX_BITS} bits on the products' grid of 2**-{frac_bits}",
             hint="use formats whose fractional bits lie closer together",
         )
     return codes << shift if codes.any() else codes
@@ -147,6 +145,9 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.ReLU: relu_op,
     nn.HardTanh: hard_tanh_op,
     nn.Lookup: lookup_op,
+    nn.Sigmoid: lookup_op,
+    nn.Tanh: lookup_op,
+    nn.SiLU: lookup_op,
     torch.nn.ReLU: relu_op,
     torch.nn.ReLU6: hard_tanh_op,
     torch.nn.Hardtanh: hard_tanh_op,
@@ -182,10 +183,20 @@ def module_handler(module: torch.nn.Module, where: str) -> Handler | None:
         supported = ", ".join(kind.__name__ for kind in MODULES if kind.__module__.startswith("creator."))
         hint = next((text for kind, text in _HINTS.items() if isinstance(module, kind)), f"creator.nn has {supported}")
         raise CreatorError(f"{type(module).__name__} is not supported", where, hint)
-    if type(module).forward is not known.forward and not issubclass(type(module), nn.Lookup):
-        raise CreatorError(
-            f"{type(module).__name__} overrides forward of {known.__name__}", where, f"use {known.__name__} itself"
-        )
-    if module._forward_hooks or module._forward_pre_hooks:
-        raise CreatorError("it has forward hooks, which hardware would not run", where, "remove them before translating")
+    _refuse_overrides(module, known, where)
     return MODULES[known]
+
+
+def _refuse_overrides(module: torch.nn.Module, known: type[torch.nn.Module], where: str) -> None:
+    """A subclass may add to a known class, but not change how it computes: hardware is made from the known class."""
+    for name in dir(known):
+        if name in _HARMLESS or (name.startswith("__") and name != "__call__"):
+            continue
+        method = inspect.getattr_static(known, name)
+        changed = inspect.getattr_static(type(module), name) is not method
+        if changed or (name in vars(module) and callable(method)):
+            what = f"{type(module).__name__} overrides {name} of {known.__name__}"
+            raise CreatorError(what, where, f"use {known.__name__} itself")
+
+
+_HARMLESS = {"extra_repr", "reset_parameters", "training", "_version", "_get_name", "__constants__"}

@@ -13,6 +13,7 @@ import torch.fx
 from creator.errors import CreatorError
 from creator.graph import Graph
 from creator.graph.vectors import check_vectors
+from creator.nn.exact import eval_dtype
 from creator.passes import OPTIMISE, run_passes
 from creator.tracing.lower import Lowering
 from creator.tracing.modules import MODULES
@@ -38,11 +39,21 @@ def trace(model: torch.nn.Module, input_shape: Sequence[int] | int) -> Graph:
     shape = _checked_shape(input_shape)
     if isinstance(model, tuple(MODULES)):
         model = torch.nn.Sequential(model)
+    _refuse_hooks(model)
     with _eval_mode(model), torch.no_grad():
         lowering = Lowering(_fx_module(model), shape)
         graph = run_passes(lowering.lower(_example(model, shape)).verify(), OPTIMISE)
         _check_against(model, graph)
     return graph
+
+
+def _refuse_hooks(model: torch.nn.Module) -> None:
+    """Hooks, on containers too, and instance attributes in place of ``forward`` change what a module computes."""
+    for path, module in model.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks:
+            raise CreatorError("it has forward hooks, which hardware would not run", path or "the model", "remove them")
+        if "forward" in vars(module):
+            raise CreatorError("its forward was replaced on the instance", path or "the model", "define it in the class")
 
 
 class _Tracer(torch.fx.Tracer):
@@ -94,9 +105,16 @@ def _example(model: torch.nn.Module, shape: tuple[int, ...]) -> torch.Tensor:
 def _check_against(model: torch.nn.Module, graph: Graph) -> None:
     """Runs both on random codes and on the corners: a last guard against a module that is not what it seems."""
     x = check_vectors(graph, CHECK_VECTORS)
-    dtype = torch.float32 if graph.input_format.total_bits <= 24 else torch.float64
+    dtype = eval_dtype(torch.float32, graph.input_format)
     values = torch.from_numpy(graph.input_format.from_integers(x)).to(device=_device(model), dtype=dtype)
-    y = graph.output_format.to_integers(model(values).double().cpu().numpy())
+    try:
+        outputs = model(values).double().cpu().numpy()
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise CreatorError(
+            f"fails on a batch of {len(x)}: {reason}", type(model).__name__, "do not write the batch size into the model"
+        ) from None
+    y = graph.output_format.to_integers(outputs)
     if not np.array_equal(y, graph.run(x)):
         raise CreatorError(
             "the integer graph does not reproduce the model's outputs",

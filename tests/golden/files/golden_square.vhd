@@ -44,7 +44,7 @@ begin
     end if;
   end process control;
 
-  table : entity work.golden_square_table
+  entries : entity work.golden_square_table
     port map (
       clock   => clock,
       enable  => enable,
