@@ -13,7 +13,7 @@ from pathlib import Path
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import Event, First, RisingEdge, Timer
+from cocotb.triggers import Event, First, RisingEdge, Timer, with_timeout
 from cocotb.utils import get_sim_time
 
 PERIOD_NS = 10
@@ -117,7 +117,8 @@ async def stream(dut):
     lasts = ([0] * (beats.shape[1] - 1) + [1]) * len(beats)
     if job["interrupt"]:
         dut.m_axis_tready.value = 1
-        await bench.send(codes[: job["interrupt"]], lasts[: job["interrupt"]], record=False)
+        first_try = bench.send(codes[: job["interrupt"]], lasts[: job["interrupt"]], record=False)
+        await with_timeout(first_try, job["patience"] * PERIOD_NS, "ns")
         await bench.reset(2)
     cocotb.start_soon(bench.receive())
     for name, prefix in job["taps"].items():
