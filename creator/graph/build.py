@@ -43,8 +43,13 @@ class Builder:
         return candidate
 
     def graph(self, output: str) -> Graph:
-        """The verified graph whose result is ``output``."""
-        return Graph(self.input, self.input_type, tuple(self._nodes), output).verify()
+        """The verified graph whose result is ``output``: the nodes that it depends on, and no others."""
+        needed = {output}
+        for node in reversed(self._nodes):
+            if node.name in needed:
+                needed.update(node.inputs)
+        nodes = tuple(node for node in self._nodes if node.name in needed)
+        return Graph(self.input, self.input_type, nodes, output).verify()
 
 
 def node_name(op: str, path: str) -> str:

@@ -135,7 +135,10 @@ class Graph:
 
     def check_input(self, x: npt.ArrayLike, where: str = "input vectors") -> IntArray:
         """``x`` as int64 of shape (batch, *input_shape), refused if it is not codes of the input format in that shape."""
-        array = np.asarray(x)
+        try:
+            array = np.asarray(x)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise CreatorError(f"is not an array: {error}", where, "pass integer codes in one rectangular array") from None
         if array.ndim != len(self.input_shape) + 1 or array.shape[1:] != self.input_shape:
             shape = ", ".join(map(str, self.input_shape))
             raise CreatorError(f"expected shape (batch, {shape}), got {array.shape}", where)

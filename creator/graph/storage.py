@@ -41,13 +41,15 @@ def load(path: str | os.PathLike[str]) -> Graph:
         CreatorError: if the file is missing, truncated, altered into something unsound, or no graph at all.
     """
     file = Path(path)
-    if not file.is_file():
-        raise CreatorError("there is no such file", str(file), "save one with graph.save(path)")
     try:
+        if not file.is_file():
+            raise CreatorError("there is no such file", str(file), "save one with graph.save(path)")
         with safe_open(file, framework="numpy") as tensors:
             text = (tensors.metadata() or {}).get(_KEY)
             arrays = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+    except CreatorError:
+        raise
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         reason = f"cannot be read as a saved graph: {error}"
         raise CreatorError(reason, str(file), "it is truncated or was not written by graph.save") from None
     if text is None:

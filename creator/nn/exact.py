@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -37,7 +39,12 @@ class OutputQuantizer:
             return fake_quantize(y, self.format, self.rounding, self.overflow, self.ste)
         if self.rounding is Rounding.STOCHASTIC:
             raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
-        exact = fake_quantize(y.double(), self.format, self.rounding, self.overflow, self.ste)
+        y = y.double()
+        if bool(torch.isnan(y).any()):
+            raise CreatorError("a value is NaN, which has no code", hint="look for the layer or the data that makes it")
+        if self.overflow is Overflow.WRAP and bool(torch.isinf(y.detach() * 2.0**self.format.frac_bits).any()):
+            raise CreatorError("a value is infinite, which cannot wrap", hint="use saturate")
+        exact = fake_quantize(y, self.format, self.rounding, self.overflow, self.ste)
         return exact.to(eval_dtype(dtype, self.format))
 
     def __repr__(self) -> str:
@@ -79,7 +86,7 @@ def exact_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | Non
     if bias is not None and bias.numel():
         unit = min(unit, unit_exponent(bias.detach()))
         largest += float(bias.detach().abs().max())
-    if largest >= 2.0 ** (EXACT_BITS + unit):
+    if math.frexp(largest)[1] > EXACT_BITS + unit:  # largest >= 2**(EXACT_BITS + unit), without overflow
         raise CreatorError(
             f"a sum may need more than {EXACT_BITS} bits, so float64 cannot hold it exactly",
             hint="use narrower formats, or quantize the input",

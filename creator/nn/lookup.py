@@ -56,12 +56,12 @@ class Lookup(torch.nn.Module):
 
     def value(self, x: float) -> float:
         """The function at ``x`` in float64; NaN where a Python function has no value."""
-        if self.elementwise:
-            return float(self.function(torch.tensor([x], dtype=torch.float64)))
         try:
-            return float(self.function(x))
+            return float(self.function(torch.tensor([x], dtype=torch.float64) if self.elementwise else x))
         except (ValueError, ArithmeticError):
             return float("nan")
+        except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+            raise CreatorError(f"the function fails at {x}: {type(error).__name__}: {error}") from None
 
     def tabulate(self, x: FloatArray) -> FloatArray:
         """The values, on the output's grid, at each value of the one-dimensional ``x``.
@@ -72,10 +72,8 @@ class Lookup(torch.nn.Module):
         with torch.no_grad():
             y = np.array([self.value(float(v)) for v in x], dtype=np.float64)
         if not np.isfinite(y).all():
-            bad = x[~np.isfinite(y)][0]
-            raise CreatorError(
-                f"the function is not finite at {bad!r}", type(self).__name__, "limit its input, with HardTanh for example"
-            )
+            bad = float(x[~np.isfinite(y)].min())
+            raise CreatorError(f"the function is not finite at {bad}", hint="limit its input, with HardTanh for example")
         q = self.quantizer
         return q.format.from_integers(q.format.to_integers(y, q.rounding, q.overflow))
 
@@ -91,8 +89,13 @@ class Lookup(torch.nn.Module):
     def _exact(self, x: torch.Tensor) -> torch.Tensor:
         if self.quantizer.rounding is Rounding.STOCHASTIC:
             raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
-        values, index = np.unique(x.detach().double().cpu().numpy().reshape(-1), return_inverse=True)
-        y = torch.from_numpy(self.tabulate(values)[index.reshape(-1)]).reshape(x.shape)
+        # Adding zero makes -0.0 the code zero that it is in hardware.
+        values, index = np.unique(x.detach().double().cpu().numpy().reshape(-1) + 0.0, return_inverse=True)
+        try:
+            table = self.tabulate(values)
+        except CreatorError as error:
+            raise error.at(type(self).__name__) from None
+        y = torch.from_numpy(table[index.reshape(-1)]).reshape(x.shape)
         return y.to(device=x.device, dtype=eval_dtype(x.dtype, self.output_format))
 
     def extra_repr(self) -> str:
@@ -105,7 +108,7 @@ def _is_elementwise(function: Callable[[Any], Any]) -> bool:
     probe = torch.tensor([0.25, 0.5], dtype=torch.float64)
     try:
         result = function(probe)
-    except (TypeError, ValueError, RuntimeError, ArithmeticError):
+    except Exception:  # noqa: BLE001 - whatever a function that is not made for tensors raises
         return False
     return isinstance(result, torch.Tensor) and result.shape == probe.shape
 
@@ -143,7 +146,11 @@ class _Numeric(torch.autograd.Function):
 
     @staticmethod
     def each(x: torch.Tensor, function: Callable[[float], float]) -> torch.Tensor:
-        flat = [float(function(v)) for v in x.detach().double().reshape(-1).tolist()]
+        try:
+            flat = [float(function(v)) for v in x.detach().double().reshape(-1).tolist()]
+        except (ValueError, ArithmeticError) as error:
+            what = f"the function or its slope is not finite somewhere in the batch: {error}"
+            raise CreatorError(what, "Lookup", "limit its input, or write it with torch operations") from None
         return torch.tensor(flat, dtype=torch.float64).reshape(x.shape).to(device=x.device, dtype=x.dtype)
 
     @staticmethod

@@ -109,6 +109,14 @@ def frozen_array(values: npt.ArrayLike) -> IntArray:
     return array
 
 
+def check_codes(fmt: FixedPoint, codes: IntArray, what: str) -> None:
+    """Refuses an operation's array ``what`` if it is not codes of ``fmt``."""
+    try:
+        fmt.check(codes, "")
+    except CreatorError as error:
+        raise CreatorError(f"in its {what}, {error.what}", hint=error.hint) from None
+
+
 def check_limits(low: int, high: int, fmt: FixedPoint) -> None:
     """Refuses a clamp ``low ... high`` that is not a range of codes of ``fmt``."""
     if not fmt.min_code <= low <= high <= fmt.max_code:

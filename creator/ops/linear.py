@@ -16,6 +16,7 @@ from creator.ops.base import (
     Op,
     TensorType,
     Timing,
+    check_codes,
     check_limits,
     check_overflow,
     frozen_array,
@@ -79,9 +80,10 @@ class Linear(Op):
         if self.weight.ndim != 2 or 0 in self.weight.shape or self.bias.shape != (self.weight.shape[0],):
             raise CreatorError(f"weight {self.weight.shape} and bias {self.bias.shape} do not fit")
         if x.shape != (self.in_features,):
-            hint = "put nn.Flatten in front of it" if len(x.shape) > 1 and x.size == self.in_features else ""
+            flat = len(x.shape) > 1 and x.size == self.in_features
+            hint = "put nn.Flatten in front of it" if flat else f"make it Linear({x.shape[-1]}, {self.out_features})"
             raise CreatorError(f"takes {self.in_features} inputs, but gets shape {x.shape}", hint=hint)
-        self.weight_format.check(self.weight, "weight")
+        check_codes(self.weight_format, self.weight, "weight")
         if self.align(x) < 0 or not self.accumulator.signed:
             raise CreatorError(f"the accumulator {self.accumulator} is too coarse for its products, or unsigned")
         return TensorType((self.out_features,), self.output)

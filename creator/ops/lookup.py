@@ -9,7 +9,7 @@ import numpy as np
 
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray
-from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, frozen_array
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, check_codes, frozen_array
 
 MAX_INPUT_BITS = 12
 
@@ -41,7 +41,7 @@ class Lookup(Op):
             )
         if self.table.shape != (1 << bits,):
             raise CreatorError(f"the table has shape {self.table.shape}, its input of {bits} bits needs ({1 << bits},)")
-        self.output.check(self.table, "table")
+        check_codes(self.output, self.table, "table")
         return TensorType(inputs[0].shape, self.output)
 
     def interval(self, inputs: tuple[TensorType, ...], intervals: tuple[Interval, ...]) -> Interval:

@@ -74,8 +74,9 @@ def round_tensor(
             return _half_up(x)
         case Rounding.HALF_AWAY:
             return torch.copysign(_half_up(x.abs()), x)
-    noise = torch.empty_like(x).uniform_(generator=generator)
-    return torch.floor(x + noise)
+    # Not floor(x + u) as it stands: that sum is rounded, and from 2**22 on would leave integers where they should stay.
+    low = torch.floor(x)
+    return low + (torch.empty_like(x).uniform_(generator=generator) >= 1.0 - (x - low))
 
 
 def _half_up(x: torch.Tensor) -> torch.Tensor:
@@ -84,11 +85,20 @@ def _half_up(x: torch.Tensor) -> torch.Tensor:
     return low + (x - low >= 0.5)
 
 
+def _scaled(x: torch.Tensor, frac_bits: int) -> torch.Tensor:
+    """``x * 2**frac_bits``, where float64 underflows replaced by something tiny: floor needs to know the side of zero."""
+    scaled = x * 2.0**frac_bits
+    if x.dtype is torch.float64 and frac_bits < 0:
+        tiny = torch.full_like(x, 2.0**-1000).copysign(x)
+        return torch.where((scaled.abs() < 2.0**-1000) & (x != 0), tiny, scaled)
+    return scaled
+
+
 class _FakeQuantize(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, fmt: FixedPoint, rounding: Rounding, overflow: Overflow,
                 ste: StraightThrough, generator: torch.Generator | None) -> torch.Tensor:  # fmt: skip
-        rounded = round_tensor(x * 2.0**fmt.frac_bits, rounding, generator)
+        rounded = round_tensor(_scaled(x, fmt.frac_bits), rounding, generator)
         if ste is StraightThrough.MASKED and ctx.needs_input_grad[0]:
             ctx.save_for_backward((rounded >= fmt.min_code) & (rounded <= fmt.max_code))
         if overflow is Overflow.SATURATE:
@@ -102,7 +112,7 @@ class _FakeQuantize(torch.autograd.Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
         (grad,) = grads
         inside = ctx.saved_tensors
-        return (grad * inside[0] if inside else grad), None, None, None, None, None
+        return (grad.masked_fill(~inside[0], 0.0) if inside else grad), None, None, None, None, None
 
 
 def fake_quantize(

@@ -106,7 +106,7 @@ class _Renderer:
         self.graph = graph
         self.plan = plan
         self.prefix = prefix
-        self.entities = Names(LIBRARY)
+        self.entities = Names([*LIBRARY, *PREDEFINED])
         self.network = self.entities.unique(prefix)
         self.top = self.entities.unique(f"{prefix}_top")
         self.bench = self.entities.unique(f"{prefix}_file_bench")

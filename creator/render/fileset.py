@@ -25,7 +25,12 @@ class FileSet:
     def add(self, path: str, content: str | bytes) -> None:
         """Adds a file; refuses a path that is not a plain relative one, or that another differs from only by case."""
         pure = PurePosixPath(path)
-        plain = path == str(pure) and "\\" not in path and all(part not in ("", ".", "..", "/") for part in pure.parts)
+        plain = (
+            bool(pure.parts)
+            and path == str(pure)
+            and "\\" not in path
+            and all(part not in ("", ".", "..", "/") for part in pure.parts)
+        )
         if not plain or pure.is_absolute():
             raise CreatorError(f"{path!r} is not a plain relative path", "file set")
         if path.lower() in {known.lower() for known in self._files}:
@@ -70,10 +75,10 @@ class FileSet:
                 target.rename(old)
             fresh.rename(target)
         except OSError as error:
-            if old.exists() and not target.exists():
-                old.rename(target)
             raise CreatorError(f"cannot be written: {error.strerror}", str(folder)) from None
         finally:
+            if old.exists() and not target.exists():  # interrupted between the two moves
+                old.rename(target)
             shutil.rmtree(fresh, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
         return target
@@ -81,6 +86,12 @@ class FileSet:
 
 def check_writable(target: Path) -> None:
     """Refuses a target that is a file, or a folder with something in it that is not an earlier build."""
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CreatorError(f"cannot be written: {error.strerror}", str(target)) from None
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise CreatorError("is there already and is not a folder", str(target), "choose another output folder")
     if target.is_dir() and any(target.iterdir()) and not is_build(target):

@@ -80,7 +80,6 @@ def requantizer_values(
         "rounds": rounds,
         "rounded_bits": rounded_bits,
         "wraps": wraps,
-        "zeros": Bits(0, -shift) if shift < 0 else None,
         "below_half": Bits(0, shift - 1) if shift > 1 else None,
         "all_dropped": Bits(0, shift) if shift > 0 else None,
     }

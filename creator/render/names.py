@@ -36,8 +36,8 @@ def is_legal(text: str) -> bool:
 
 
 def legal(text: str) -> str:
-    """A legal identifier as close to ``text`` as can be, at most 80 characters; the same for the same text."""
-    name = re.sub(r"[^A-Za-z0-9]+", "_", text)[:76].strip("_")
+    """A legal identifier as close to ``text`` as can be, at most 48 characters; the same for the same text."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text)[:44].strip("_")
     if not name[:1].isalpha():
         name = f"n_{name}".rstrip("_")
     return f"{name}_x" if name.lower() in RESERVED else name

@@ -10,6 +10,9 @@ from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding
 
 
+COMMENT_CHARACTERS = 60
+
+
 @dataclass(frozen=True)
 class Identifier:
     """A legal basic VHDL identifier that is no reserved word."""
@@ -56,12 +59,13 @@ class Words:
 
 @dataclass(frozen=True)
 class Comment:
-    """Text from outside for a comment: one line of printable ASCII, whatever it was."""
+    """Text from outside for a comment: part of one line, in printable ASCII, whatever it was."""
 
     text: str
 
     def __str__(self) -> str:
-        return re.sub(r"[^ -~]", "?", self.text)
+        line = re.sub(r"[^ -~]", "?", self.text)
+        return line if len(line) <= COMMENT_CHARACTERS else f"{line[: COMMENT_CHARACTERS - 3]}..."
 
 
 Printable = Identifier | Bits | Words | Comment | FixedPoint | Rounding | Overflow | int

@@ -186,7 +186,9 @@ class Lowering(torch.fx.Interpreter):
         value = self.values.get(n.all_input_nodes[0])
         others = [source for source in n.all_input_nodes[1:] if isinstance(self.env.get(source), torch.Tensor)]
         if value is None or others or n.args[:1] != (n.all_input_nodes[0],):
-            raise CreatorError("operations on several values are not supported", where)
+            raise CreatorError(
+                "operations on several values are not supported", where, "use a chain of layers without branches"
+            )
         if n.target in _RESHAPES:
             self.values[n] = self._reshaped(value, result, where)
         elif n.target in _DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):

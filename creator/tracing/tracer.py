@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from creator.tracing.lower import Lowering
 from creator.tracing.modules import MODULES
 
 CHECK_VECTORS = 32
+MAX_ELEMENTS = 1 << 24
+"""Of one sample; more is a mistake, or a network that no device holds."""
 
 
 def trace(model: torch.nn.Module, input_shape: Sequence[int] | int) -> Graph:
@@ -75,10 +78,13 @@ def _fx_module(model: torch.nn.Module) -> torch.fx.GraphModule:
 
 
 def _checked_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
-    shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-    if not shape or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in shape):
+    sizes: Any = input_shape if isinstance(input_shape, (tuple, list, torch.Size)) else (input_shape,)
+    if not sizes or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in sizes):
         raise CreatorError(f"input_shape={input_shape!r} is not a shape", "trace", "give one sample's shape, such as (64,)")
-    return tuple(int(n) for n in shape)
+    shape = tuple(int(n) for n in sizes)
+    if math.prod(shape) > MAX_ELEMENTS:
+        raise CreatorError(f"input_shape={shape} has more than {MAX_ELEMENTS} elements", "trace", "give one sample's shape")
+    return shape
 
 
 @contextlib.contextmanager

@@ -118,7 +118,8 @@ begin
     variable idle   : natural := 0;
     variable starts : boolean := true;
   begin
-    wait until rising_edge(clock) and running;
+    -- A device that hangs before the reset in mid-frame must not keep the run waiting for what comes after it.
+    wait until rising_edge(clock) and (running or cycle > patience);
     while idle < patience and not (taken >= beats and idle > 64) and taken < beats + 64 loop
       idle := idle + 1;
       if s_valid = '1' and s_ready = '1' then

@@ -1,4 +1,5 @@
--- golden_encoder_0: fully connected layer encoder.0 + encoder.1, 6 inputs fixed<4,2>, 3 outputs fixed<6,2>.
+-- golden_encoder_0: fully connected layer encoder.0 + encoder.1.
+-- 6 inputs fixed<4,2>, 3 outputs fixed<6,2>.
 -- One multiplier: interval 18 cycles a frame, latency 24 cycles from the last input to the last output.
 -- Inputs are stored in two banks, so that a frame arrives while the one before it is computed. Frames are counted;
 -- in_last is not needed. When the output stalls, so does the whole pipeline; storing inputs goes on.

@@ -1,4 +1,5 @@
--- golden_encoder_0_requantizer: from fixed<8,3> to fixed<6,2>, rounding half_even, overflow saturate, limits 0 ... 31.
+-- golden_encoder_0_requantizer: from fixed<8,3> to fixed<6,2>.
+-- Rounding half_even, overflow saturate, limits 0 ... 31.
 -- Registers: rounded value, result.
 library ieee;
 use ieee.std_logic_1164.all;

@@ -1,4 +1,5 @@
--- golden_odd_name: change of format odd "name" + limit, 3 elements a frame, fixed<5,3> to ufixed<4,1>.
+-- golden_odd_name: change of format odd "name" + limit.
+-- 3 elements a frame, fixed<5,3> to ufixed<4,1>.
 -- One element a cycle, latency 2. The output's stall reaches the input in the same cycle.
 library ieee;
 use ieee.std_logic_1164.all;

@@ -1,4 +1,5 @@
--- golden_odd_name_requantizer: from fixed<5,3> to ufixed<4,1>, rounding half_away, overflow wrap, limits 2 ... 11.
+-- golden_odd_name_requantizer: from fixed<5,3> to ufixed<4,1>.
+-- Rounding half_away, overflow wrap, limits 2 ... 11.
 -- Registers: rounded value, result.
 library ieee;
 use ieee.std_logic_1164.all;

@@ -1,4 +1,5 @@
--- golden_square: table square, 3 elements a frame, fixed<6,2> to fixed<5,3>.
+-- golden_square: table square.
+-- 3 elements a frame, fixed<6,2> to fixed<5,3>.
 -- One element a cycle, latency 2: the memory's register and one after it. The output's stall reaches the input
 -- in the same cycle.
 library ieee;
