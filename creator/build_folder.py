@@ -12,7 +12,7 @@ from typing import Any
 
 from creator.errors import CreatorError
 from creator.graph import Graph, load
-from creator.render.fileset import KIND, MANIFEST, is_build
+from creator.render.fileset import KIND, MANIFEST, VERSION, describe, is_build
 
 BENCH = "sim/file_bench.vhd"
 
@@ -45,9 +45,11 @@ class BuildFolder:
         fault = _fault(build.manifest)
         if fault:
             raise CreatorError(f"its {MANIFEST} is not one that creator writes: {fault}", str(folder), "translate again")
-        missing = [name for name in [*build.sources, BENCH] if not (path / name).is_file()]
-        if missing:
-            raise CreatorError(f"the file {missing[0]} is missing", str(folder), "translate again")
+        for name in [*build.sources, BENCH, "graph.creator"]:
+            if not (path / name).is_file():
+                raise CreatorError(f"the file {name} is missing", str(folder), "translate again")
+            if path.resolve() not in (path / name).resolve().parents:
+                raise CreatorError(f"the file {name} is a link out of the folder", str(folder), "translate again")
         return build
 
     @property
@@ -63,7 +65,11 @@ class BuildFolder:
     @cached_property
     def graph(self) -> Graph:
         """The graph that the VHDL was translated from."""
-        return load(self.path / "graph.creator")
+        graph = load(self.path / "graph.creator")
+        for name, kind in (("input", graph.input_type), ("output", graph.output_type)):
+            if self.manifest[name] != describe(kind):
+                raise CreatorError(f"its {MANIFEST} and its graph have different {name}s", str(self.path), "translate again")
+        return graph
 
 
 def _fault(manifest: dict[str, Any]) -> str:
@@ -78,12 +84,18 @@ def _fault(manifest: dict[str, Any]) -> str:
     sources = _items(manifest.get("sources"))
     if not sources or not all(isinstance(name, str) and re.fullmatch(r"vhdl/\w+\.vhd", name, re.ASCII) for name in sources):
         return "a source is not a file in its folder vhdl"
-    sides = [manifest.get("input"), manifest.get("output")]
+    if manifest.get("version") != VERSION:
+        return f"its version is not {VERSION}"
     numbers = [manifest.get("latency"), manifest.get("interval")]
-    numbers += [side.get("beat_bits") if isinstance(side, dict) else None for side in sides]
-    if not all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in numbers):
-        return "a latency, interval or width is not a positive integer"
+    if not all(isinstance(number, int) and not isinstance(number, bool) and 0 < number < 1 << 31 for number in numbers):
+        return "its latency or interval is not a positive integer"
+    if not all(_is_beat(manifest.get(name)) for name in ("input", "output")):
+        return "its input or output is not described"
     return "" if isinstance(manifest.get("sha256"), dict) else "it has no hashes"
+
+
+def _is_beat(side: object) -> bool:
+    return isinstance(side, dict) and side.get("beat_bits") in range(8, 65, 8)
 
 
 def _items(value: object) -> list[Any]:

@@ -28,7 +28,7 @@ exit status: 0 done, 1 the check failed (mismatch, timing), 2 the input was refu
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
-        self.exit(REFUSED, f"{self.prog}: {message} (hint: {self.prog} --help)\n")
+        self.exit(REFUSED, f"{self.prog}: {' '.join(message.split())} (hint: {self.prog} --help)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -176,8 +176,9 @@ def _read_array(path: str) -> Any:
     import numpy as np
 
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with open(path, "rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise CreatorError(f"cannot be read as a .npy file: {error}", path, "write it with numpy.save") from None
 
 

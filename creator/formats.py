@@ -139,8 +139,10 @@ class FixedPoint:
         """The codes of floating-point ``values``, any shape, rounded first and clamped after, exactly.
 
         Raises:
-            CreatorError: for NaN, for an infinity that would have to wrap, and for ``Rounding.STOCHASTIC``.
+            CreatorError: for NaN, for an infinity or a symmetric format that would have to wrap, and for
+                ``Rounding.STOCHASTIC``.
         """
+        overflow = check_wrap(self, Overflow(overflow))
         x = np.asarray(values, dtype=np.float64)
         if np.isnan(x).any():
             raise CreatorError("NaN has no code", str(self))
@@ -243,9 +245,7 @@ def requantize(
         codes: int64, any shape, any values.
         frac_bits: the grid that they are on.
     """
-    overflow = Overflow(overflow)
-    if overflow is Overflow.WRAP and output.symmetric:
-        raise CreatorError(f"{output} cannot wrap", hint="a symmetric format has no two's complement wrap; use saturate")
+    overflow = check_wrap(output, Overflow(overflow))
     shift = frac_bits - output.frac_bits
     if shift >= 0:
         rounded = shift_round(codes, shift, rounding)
@@ -257,6 +257,13 @@ def requantize(
     high, low = output.max_code >> left, -(-output.min_code >> left)
     shifted = np.clip(codes, low, high) << min(left, 62)
     return np.where(codes > high, output.max_code, np.where(codes < low, output.min_code, shifted)).astype(np.int64)
+
+
+def check_wrap(fmt: FixedPoint, overflow: Overflow) -> Overflow:
+    """``overflow``, refused where the format cannot follow it."""
+    if overflow is Overflow.WRAP and fmt.symmetric:
+        raise CreatorError(f"{fmt} cannot wrap", hint="a symmetric format has no two's complement wrap; use saturate")
+    return overflow
 
 
 def bits_for(low: int, high: int) -> int:

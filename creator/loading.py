@@ -71,7 +71,7 @@ def _made(file: str, factory: str) -> torch.nn.Module:
         module: Any = make()
     except CreatorError as error:
         raise error.at(file) from None
-    except Exception as error:  # noqa: BLE001 - whatever the user's file raises
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's file raises
         raise CreatorError(f"{factory} fails: {type(error).__name__}: {error}", file) from None
     finally:
         sys.path.pop(0)

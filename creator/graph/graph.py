@@ -36,7 +36,8 @@ class Node:
     @property
     def where(self) -> str:
         """What an error or a mismatch report calls the node."""
-        return " + ".join(self.paths) if self.paths else self.name
+        text = " + ".join(self.paths) if self.paths else self.name
+        return "".join(character if character.isprintable() else "?" for character in text)
 
 
 @dataclass(frozen=True)

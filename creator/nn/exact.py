@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, Overflow, Rounding
+from creator.formats import FixedPoint, Overflow, Rounding, check_wrap
 from creator.quantize import StraightThrough, fake_quantize
 
 EXACT_BITS = 52
@@ -28,10 +28,8 @@ class OutputQuantizer:
     def __init__(self, fmt: FixedPoint, rounding: Rounding, overflow: Overflow, ste: StraightThrough) -> None:
         self.format = fmt
         self.rounding = Rounding(rounding)
-        self.overflow = Overflow(overflow)
+        self.overflow = check_wrap(fmt, Overflow(overflow))
         self.ste = StraightThrough(ste)
-        if self.overflow is Overflow.WRAP and fmt.symmetric:
-            raise CreatorError(f"{fmt} cannot wrap", hint="a symmetric format has no two's complement wrap; use saturate")
 
     def __call__(self, y: torch.Tensor, training: bool, dtype: torch.dtype) -> torch.Tensor:
         """``y`` on the output's grid, as ``dtype``; as float64 where float32 has too few digits for the format."""

@@ -110,7 +110,12 @@ def _is_elementwise(function: Callable[[Any], Any]) -> bool:
         result = function(probe)
     except Exception:  # noqa: BLE001 - whatever a function that is not made for tensors raises
         return False
-    return isinstance(result, torch.Tensor) and result.shape == probe.shape
+    if not isinstance(result, torch.Tensor) or result.shape != probe.shape:
+        return False
+    alone = torch.cat([function(value[None]) for value in probe])
+    if not torch.allclose(result, alone, rtol=1e-6, atol=0.0, equal_nan=True):
+        raise CreatorError("the function mixes elements", "Lookup", "an entry may depend on its own input only")
+    return True
 
 
 class _Table(torch.autograd.Function):

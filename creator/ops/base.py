@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, IntArray, Overflow, Rounding
+from creator.formats import FixedPoint, IntArray, Overflow, Rounding, check_wrap
 
 MAX_BITS = 52
 """Of every value and every sum. PyTorch evaluates in float64, which holds these, and every rounding of them, exactly."""
+
+MAX_ELEMENTS = 1 << 24
+"""Of one sample; more is a mistake, or a network that no device holds."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class TensorType:
         if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in self.shape):
             raise CreatorError(f"shape {self.shape} has a size that is not a positive integer")
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        if self.size > MAX_ELEMENTS:
+            raise CreatorError(f"shape {self.shape} has more than {MAX_ELEMENTS} elements", hint="give one sample's shape")
         if self.format.total_bits > MAX_BITS:
             raise CreatorError(
                 f"{self.format} has more than {MAX_BITS} bits, the most that PyTorch can evaluate exactly",
@@ -127,8 +132,7 @@ def check_overflow(fmt: FixedPoint, rounding: Rounding, overflow: Overflow) -> N
     """Refuses what no hardware can do."""
     if rounding is Rounding.STOCHASTIC:
         raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
-    if overflow is Overflow.WRAP and fmt.symmetric:
-        raise CreatorError(f"{fmt} cannot wrap", hint="a symmetric format has no two's complement wrap; use saturate")
+    check_wrap(fmt, overflow)
 
 
 def limited(interval: Interval, fmt: FixedPoint, overflow: Overflow, low: int, high: int) -> Interval:

@@ -7,8 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from creator.formats import FixedPoint, IntArray, Overflow, Rounding, requantize
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, IntArray, Overflow, Rounding, bits_for, requantize
 from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, check_limits, check_overflow, limited
+
+MAX_SHIFTED_BITS = 64
+"""Of a value on its output's grid, before it is limited; more is a mistake in a format."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,11 @@ def requantizer_stages(frac_bits: int, output: FixedPoint, rounding: Rounding) -
 def rounded_interval(interval: Interval, frac_bits: int, output: FixedPoint, rounding: Rounding) -> Interval:
     """Bounds, in unbounded integers on the output's grid, before overflow: rounding is monotonic, so the ends suffice."""
     shift = frac_bits - output.frac_bits
+    if bits_for(*interval) - shift > MAX_SHIFTED_BITS:
+        raise CreatorError(
+            f"its output is {-shift} bits finer than what it rounds, so nearly every value overflows",
+            hint="give the output fewer fractional bits",
+        )
     return Interval(*(_round_exactly(code, shift, rounding) for code in interval))
 
 

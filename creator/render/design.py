@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creator.errors import CreatorError
-from creator.formats import FixedPoint
 from creator.graph import Graph
 from creator.graph.storage import graph_bytes
-from creator.ops import TensorType
 from creator.passes import LOWER, run_passes
 from creator.render.cores import core_files
 from creator.render.environment import render
-from creator.render.fileset import KIND, MANIFEST, FileSet
+from creator.render.fileset import KIND, MANIFEST, VERSION, FileSet, beat_bits, describe
 from creator.render.names import PREDEFINED, Names, is_legal
 from creator.render.values import Identifier
 from creator.resources import resource_folder
@@ -200,18 +198,18 @@ class _Renderer:
                 "lanes": list(core.lanes),
                 "interval": core.timing.interval,
                 "delay": core.delay,
-                "output": _type(core.node.type),
+                "output": describe(core.node.type),
             }
             for core, instance in zip(self.plan.cores, instances, strict=True)
         ]
         return {
             "kind": KIND,
-            "version": 1,
+            "version": VERSION,
             "top": str(self.top),
             "bench": str(self.bench),
             "standard": "VHDL-2008",
-            "input": _type(self.graph.input_type),
-            "output": _type(self.graph.output_type),
+            "input": describe(self.graph.input_type),
+            "output": describe(self.graph.output_type),
             "interval": self.plan.interval,
             "latency": self.plan.latency,
             "layers": layers,
@@ -219,21 +217,3 @@ class _Renderer:
             "block_roms": self.block_roms,
             "sha256": self.files.hashes(),
         }
-
-
-def beat_bits(fmt: FixedPoint) -> int:
-    """Width of an AXI4-Stream beat that carries one element: whole bytes."""
-    return -(-fmt.total_bits // 8) * 8
-
-
-def _type(kind: TensorType) -> dict[str, Any]:
-    fmt = kind.format
-    return {
-        "shape": list(kind.shape),
-        "format": str(fmt),
-        "total_bits": fmt.total_bits,
-        "frac_bits": fmt.frac_bits,
-        "signed": fmt.signed,
-        "symmetric": fmt.symmetric,
-        "beat_bits": beat_bits(fmt),
-    }

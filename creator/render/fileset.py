@@ -9,11 +9,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from creator.errors import CreatorError
+from creator.formats import FixedPoint
+from creator.ops import TensorType
 
 MANIFEST = "manifest.json"
 KIND = "creator build"
+VERSION = 1
 
 
 class FileSet:
@@ -104,6 +108,25 @@ def is_build(folder: Path) -> bool:
     """Whether ``folder`` has the manifest of a build."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and manifest.get("kind") == KIND
+
+
+def beat_bits(fmt: FixedPoint) -> int:
+    """Width of an AXI4-Stream beat that carries one element: whole bytes."""
+    return -(-fmt.total_bits // 8) * 8
+
+
+def describe(kind: TensorType) -> dict[str, Any]:
+    """A value's type as the manifest has it."""
+    fmt = kind.format
+    return {
+        "shape": list(kind.shape),
+        "format": str(fmt),
+        "total_bits": fmt.total_bits,
+        "frac_bits": fmt.frac_bits,
+        "signed": fmt.signed,
+        "symmetric": fmt.symmetric,
+        "beat_bits": beat_bits(fmt),
+    }

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding
 
-
 COMMENT_CHARACTERS = 60
 
 

@@ -85,7 +85,7 @@ _XC7 = Target(
     aim_mhz=0,
     luts={f"LUT{n}": 1 for n in range(1, 7)}
     | {"RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM32M16": 8, "RAM64M8": 8, "RAM16X1D": 2}
-    | {"SRL16E": 1, "SRLC32E": 1},
+    | {"SRL16E": 1, "SRLC32E": 1, "INV": 1},
     ffs=("FDRE", "FDSE", "FDCE", "FDPE"),
     brams={"RAMB18E1": 0.5, "RAMB36E1": 1},
     dsps=("DSP48E1",),

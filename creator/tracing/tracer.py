@@ -15,13 +15,12 @@ from creator.errors import CreatorError
 from creator.graph import Graph
 from creator.graph.vectors import check_vectors
 from creator.nn.exact import eval_dtype
+from creator.ops.base import MAX_ELEMENTS
 from creator.passes import OPTIMISE, run_passes
 from creator.tracing.lower import Lowering
 from creator.tracing.modules import MODULES
 
 CHECK_VECTORS = 32
-MAX_ELEMENTS = 1 << 24
-"""Of one sample; more is a mistake, or a network that no device holds."""
 
 
 def trace(model: torch.nn.Module, input_shape: Sequence[int] | int) -> Graph:

@@ -68,7 +68,11 @@ CASES = [
     one("fraction beyond the width", 6, 5, entry=F(6, 9), weight=F(6, 10), output=F(6, 9)),
     one("chain of three", 5, 7, nn.ReLU(), nn.Linear(7, 3), nn.Linear(3, 9, weight=F(4, 2))),
     Case("all weights zero", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(4, 3), 0.0, 0.0)), (4,)),
-    Case("zero weights and fine bias", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(4, 3, bias=F(9, 14)), 0.0, 0.01)), (4,)),
+    Case(
+        "zero weights and fine bias",
+        lambda: sequential(nn.Quantize(IN), filled(nn.Linear(4, 3, bias=F(9, 14)), 0.0, 0.01)),
+        (4,),
+    ),
     Case("most negative weights", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(9, 2), -9.0, -9.0)), (9,)),
     Case("largest weights", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(9, 2), 9.0, 9.0)), (9,)),
     Case("batch normalisation", normalised, (6,)),
@@ -81,7 +85,13 @@ CASES = [
     *(
         one(f"{overflow} and {after}", 7, 6, after, overflow=overflow, output=F(6, 4), gain=4)
         for overflow in Overflow
-        for after in (nn.ReLU(), nn.HardTanh(-1, 1), nn.HardTanh(-0.8125, 0.6875), nn.HardTanh(0.25, 0.75), nn.HardTanh(-9, -0.5))
+        for after in (
+            nn.ReLU(),
+            nn.HardTanh(-1, 1),
+            nn.HardTanh(-0.8125, 0.6875),
+            nn.HardTanh(0.25, 0.75),
+            nn.HardTanh(-9, -0.5),
+        )
     ),
     one("unsigned wrap and hardtanh", 7, 6, nn.HardTanh(0.25, 2), overflow=Overflow.WRAP, output=F(6, 4, signed=False), gain=4),
 ]

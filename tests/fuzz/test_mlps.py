@@ -130,7 +130,9 @@ def test_the_generator_covers_what_it_should() -> None:
             if isinstance(layer, nn.Linear):
                 seen |= {str(layer.quantizer.rounding), str(layer.quantizer.overflow), f"bias {layer.bias is not None}"}
                 seen |= {f"size {layer.in_features}", f"size {layer.out_features}"}
-    expected = {f"depth {n}" for n in range(1, 6)} | {str(mode) for mode in [*ROUNDINGS, *Overflow]} | {"bias True", "bias False"}
+    expected = (
+        {f"depth {n}" for n in range(1, 6)} | {str(mode) for mode in [*ROUNDINGS, *Overflow]} | {"bias True", "bias False"}
+    )
     expected |= {"ReLU", "HardTanh", "Sigmoid", "Tanh", "SiLU", "Lookup", "Quantize", "BatchNorm1d", "Dropout"}
     expected |= {f"size {n}" for n in (1, 13, 40)}
     assert expected <= seen

@@ -1,0 +1,78 @@
+"""Small graphs made by hand, without torch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from creator.formats import FixedPoint, Overflow, Rounding
+from creator.graph import Builder, Graph
+from creator.ops import Clamp, Linear, Lookup, Op, Quantize, Reshape, TensorType
+
+F = FixedPoint
+IN = F(8, 4)
+WEIGHT = F(6, 4)
+ENTRY = F(7, 6)
+
+
+def chain(*ops: Op, shape: tuple[int, ...] = (4,), entry: FixedPoint = IN, paths: tuple[str, ...] = ()) -> Graph:
+    """The ops one after the other; the i-th has the module path ``layer.i`` unless ``paths`` says otherwise."""
+    builder = Builder(TensorType(shape, entry))
+    current = builder.input
+    for index, op in enumerate(ops):
+        path = paths[index] if index < len(paths) else f"layer.{index}"
+        current = builder.add(op, current, (path,))
+    return builder.graph(current)
+
+
+def linear(
+    n: int = 4,
+    m: int = 3,
+    *,
+    weight_format: FixedPoint = WEIGHT,
+    entry: FixedPoint = IN,
+    output: FixedPoint = IN,
+    rounding: Rounding = Rounding.HALF_EVEN,
+    overflow: Overflow = Overflow.SATURATE,
+    bits: int = 52,
+    align: int = 0,
+    low: int | None = None,
+    high: int | None = None,
+    seed: int = 0,
+) -> Linear:
+    """A linear op with random weights over the whole of their format."""
+    rng = np.random.default_rng(seed)
+    return Linear(
+        weight=rng.integers(weight_format.min_code, weight_format.max_code, (m, n), endpoint=True),
+        weight_format=weight_format,
+        bias=rng.integers(-100, 100, m, endpoint=True),
+        accumulator=F(bits, entry.frac_bits + weight_format.frac_bits + align),
+        output=output,
+        rounding=rounding,
+        overflow=overflow,
+        low=output.min_code if low is None else low,
+        high=output.max_code if high is None else high,
+    )
+
+
+def quantize(output: FixedPoint, rounding: Rounding = Rounding.HALF_EVEN, overflow: Overflow = Overflow.SATURATE) -> Quantize:
+    """A change of format that limits nothing more."""
+    return Quantize(output, rounding, overflow, output.min_code, output.max_code)
+
+
+def table(output: FixedPoint = ENTRY, bits: int = 8) -> Lookup:
+    """A table of random entries."""
+    entries = np.random.default_rng(3).integers(output.min_code, output.max_code, 1 << bits, endpoint=True)
+    return Lookup(entries, output)
+
+
+def of_everything() -> Graph:
+    """One node of every operation, with odd formats and module paths."""
+    return chain(
+        Reshape((4,)),
+        linear(output=F(8, -3, symmetric=True), rounding=Rounding.HALF_AWAY),
+        Clamp(-5, 100),
+        quantize(F(6, 9, signed=False), Rounding.TOWARD_ZERO, Overflow.WRAP),
+        table(F(5, -2), bits=6),
+        shape=(2, 2),
+        paths=("flat", 'a "quoted" \\ path', "größe.λ", "two\nlines\u2028\x85", "\t' ; end"),
+    )

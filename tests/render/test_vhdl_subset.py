@@ -1,0 +1,203 @@
+"""Every rendered and hand-written VHDL file keeps to the subset that simulates and synthesizes alike, and reads well."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+import creator
+from creator import FixedPoint, Overflow, Rounding
+from creator.resources import resource_folder
+from tests.graph.chains import chain, linear, of_everything, quantize, table
+
+F = FixedPoint
+MODES = [mode for mode in Rounding if mode is not Rounding.STOCHASTIC]
+COLUMNS = 132
+
+FORBIDDEN = {
+    "shift_right": r"\bshift_right\b|\bsra\b|\bsrl\b",
+    "abs": r"\babs\b",
+    "maximum, minimum": r"\b(maximum|minimum)\s*\(",
+    "case?": r"\bcase\s*\?",
+    "case generate": r"\bcase\b[^;]*\bgenerate\b",
+    "math_real": r"\bmath_real\b",
+    "signed division": r"\)\s*/\s*[\w(]|\b(mod|rem)\b",
+    "non-standard packages": r"\bstd_logic_(unsigned|signed|arith)\b",
+    "a record or an integer on a port": r":\s*(in|out|inout)\s+(?!\s|std_logic(_vector)?\b)",
+    "an unconstrained port": r":\s*(in|out|inout)\s+std_logic_vector\s*(;|\)|$)",
+    "a buffer port": r":\s*(inout|buffer)\b",
+    "a shared variable": r"\bshared\b",
+    "waiting": r"\b(wait|after)\b",
+    "an initial value of a signal": r"\bsignal\b[^;]*:=",
+    "asynchronous reset": r"process\s*\(\s*\w+\s*,\s*reset",
+}
+
+
+def code_of(text: str) -> str:
+    """Without comments."""
+    return "\n".join(line.split("--")[0] for line in text.splitlines())
+
+
+def designs() -> dict[str, creator.Design]:
+    graphs = {"everything": of_everything()}
+    for mode in MODES:
+        for overflow in Overflow:
+            graphs[f"{mode} {overflow}"] = chain(
+                linear(output=F(5, 3), rounding=mode, overflow=overflow, low=-3, high=9),
+                quantize(F(4, 1, signed=False), mode, overflow),
+                table(bits=4),
+                quantize(F(9, 9), mode, overflow),
+            )
+    graphs["unsigned and 1 bit"] = chain(
+        linear(7, 1, weight_format=F(1, 0), entry=F(1, 0, signed=False), output=F(1, 0, signed=False)),
+        table(F(1, 0), bits=1),
+        shape=(7,),
+        entry=F(1, 0, signed=False),
+    )
+    graphs["wide"] = chain(
+        linear(3, 2, weight_format=F(24, 20), entry=F(24, 20), output=F(40, 1), align=3), entry=F(24, 20), shape=(3,)
+    )
+    graphs["widest"] = chain(quantize(F(52, -1)), quantize(F(3, -52)), quantize(F(52, 0), Rounding.FLOOR), entry=F(52, 51))
+    graphs["all bits dropped"] = chain(*(quantize(F(2, -53), mode) for mode in MODES[:1]), entry=F(52, 0))
+    graphs["far finer"] = chain(quantize(F(8, 60)), entry=F(8, 4))
+    graphs["large"] = chain(linear(64, 40), linear(40, 3), shape=(64,))
+    graphs["long path"] = chain(linear(), paths=(".".join(["some_encoder_block"] * 12),))
+    return {name: creator.translate(graph) for name, graph in graphs.items()}
+
+
+DESIGNS = designs()
+RENDERED = {
+    f"{design_name}: {path}": design.files[path]
+    for design_name, design in DESIGNS.items()
+    for path in design.files
+    if path.startswith("vhdl/")
+}
+BENCHES = {"bench": creator.translate(of_everything()).files["sim/file_bench.vhd"]}
+STATIC = {path.name: path.read_bytes() for path in sorted(resource_folder("vhdl").glob("*.vhd"))}
+TEMPLATES = {path.name: path.read_bytes() for path in sorted(resource_folder("templates").glob("*.j2"))}
+SYNTHESIZED = RENDERED | STATIC
+
+
+def offenders(files: dict[str, bytes], pattern: str, comments: bool = False) -> list[str]:
+    """Where the pattern occurs: file, line and text."""
+    found = []
+    for name, content in files.items():
+        text = content.decode()
+        for match in re.finditer(pattern, text if comments else code_of(text), re.IGNORECASE | re.MULTILINE):
+            found.append(f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {match[0][:80]!r}")
+    return found
+
+
+def test_there_is_something_to_scan() -> None:
+    assert len(RENDERED) > 100
+    assert set(STATIC) == {"creator_ram.vhd", "creator_stream_register.vhd"}
+    stems = {name.split(".")[0] for name in TEMPLATES}
+    assert {"linear", "mac", "requantizer", "limit", "rom", "clamp", "quantize", "lookup", "network", "top"} <= stems
+
+
+@pytest.mark.parametrize("construct", FORBIDDEN)
+def test_synthesized_code_has_no(construct: str) -> None:
+    assert offenders(SYNTHESIZED, FORBIDDEN[construct]) == []
+
+
+@pytest.mark.parametrize(
+    ("construct", "code"),
+    [
+        ("shift_right", "y <= shift_right(x, 3);"),
+        ("abs", "y <= abs x;"),
+        ("maximum, minimum", "y <= maximum(a, b);"),
+        ("case?", "case? x is"),
+        ("case generate", "g : case width generate"),
+        ("math_real", "use ieee.math_real.all;"),
+        ("signed division", "y <= signed(x) / 3;"),
+        ("a record or an integer on a port", "x : in integer;"),
+        ("an unconstrained port", "x : in std_logic_vector;"),
+        ("waiting", "wait until x;"),
+    ],
+)
+def test_the_scan_finds(construct: str, code: str) -> None:
+    assert offenders({"x": code.encode()}, FORBIDDEN[construct])
+    assert not offenders({"x": b"-- " + code.encode()}, FORBIDDEN[construct])
+
+
+@pytest.mark.parametrize("construct", ["shift_right", "abs", "maximum, minimum", "case?", "case generate", "math_real"])
+def test_templates_have_no(construct: str) -> None:
+    assert offenders(TEMPLATES, FORBIDDEN[construct]) == []
+
+
+def test_no_narrowing_resize_of_a_constant_width() -> None:
+    """Each resize goes to at least the width that its operand is declared with."""
+    for name, content in RENDERED.items():
+        code = code_of(content.decode())
+        widths = {m[1]: int(m[2]) + 1 for m in re.finditer(r"signal (\w+)\s*: signed\((\d+) downto 0\)", code)}
+        for match in re.finditer(r"resize\((\w+), (\d+)\)", code):
+            assert int(match[2]) >= widths[match[1]], f"{name}: {match[0]}"
+
+
+ALL = RENDERED | BENCHES | STATIC
+LAYOUT = {"a tab": r"\t", "a trailing blank": r"[ \t]+$", "a carriage return": r"\r", "two empty lines": r"\n\n\n"}
+
+
+@pytest.mark.parametrize("fault", LAYOUT)
+def test_the_text_has_no(fault: str) -> None:
+    assert offenders(ALL, LAYOUT[fault], comments=True) == []
+
+
+@pytest.mark.parametrize("group", [*DESIGNS, "static", "bench"])
+def test_lines_are_not_too_long(group: str) -> None:
+    files = {name: content for name, content in RENDERED.items() if name.startswith(f"{group}: ")}
+    files = {"static": STATIC, "bench": BENCHES}.get(group, files)
+    assert files
+    assert [
+        f"{name}:{number} has {len(line)} columns"
+        for name, content in files.items()
+        for number, line in enumerate(content.decode().splitlines(), 1)
+        if len(line) > COLUMNS
+    ] == []
+
+
+def test_files_end_with_one_newline() -> None:
+    for name, content in ALL.items():
+        assert content.endswith(b"\n"), name
+        assert not content.endswith(b"\n\n"), name
+
+
+def test_files_are_plain_ascii() -> None:
+    for name, content in (ALL | TEMPLATES).items():
+        assert content.isascii(), name
+
+
+def test_each_file_begins_with_a_comment_that_names_its_entity() -> None:
+    for name, content in ALL.items():
+        text = content.decode()
+        entity = re.search(r"^entity (\w+) is$", text, re.MULTILINE)
+        assert entity is not None, name
+        assert text.startswith(f"-- {entity[1]}: "), name
+
+
+def test_each_file_is_named_after_its_only_entity() -> None:
+    for name, content in RENDERED.items():
+        entities = re.findall(r"^entity (\w+) is$", content.decode(), re.MULTILINE)
+        assert entities == [Path(name.split(": ")[1]).stem]
+
+
+def test_nothing_says_when_or_where_it_was_rendered() -> None:
+    here = [str(Path.cwd()), str(Path.home()), "/tmp", "/work", socket.gethostname(), getpass.getuser()]
+    words = [re.escape(word) for word in here if len(word) > 3]
+    dates = r"\b(19|20)\d\d-\d\d|\b\d\d:\d\d:\d\d\b|\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) "
+    assert offenders(ALL, "|".join([*words, dates]), comments=True) == []
+
+
+def test_no_template_syntax_is_left() -> None:
+    assert offenders(ALL, r"\{\{|\}\}|\{%|%\}|(?-i:\bNone\b|\bTrue\b|\bUndefined\b)", comments=True) == []
+
+
+def test_every_signal_is_used() -> None:
+    for name, content in RENDERED.items():
+        code = code_of(content.decode())
+        for signal in re.findall(r"^  signal (\w+)", code, re.MULTILINE):
+            assert len(re.findall(rf"\b{signal}\b", code)) >= 3, f"{name}: {signal}"

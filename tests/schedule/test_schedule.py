@@ -1,0 +1,136 @@
+"""The plan: cores in order, their cycles, and what cannot be planned."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from creator import CreatorError, FixedPoint, Rounding
+from creator.graph import Graph, Node
+from creator.graph.vectors import check_vectors
+from creator.ops import Clamp, Lanes, Reshape, TensorType, Timing
+from creator.schedule import schedule
+from tests.graph.chains import IN, chain, linear, of_everything, quantize, table
+
+F = FixedPoint
+
+
+def test_every_node_with_hardware_is_a_core() -> None:
+    graph = of_everything()
+    plan = schedule(graph)
+    assert plan.verify() is plan
+    assert [core.node.op.name for core in plan.cores] == ["linear", "clamp", "quantize", "lookup"]
+    assert [core.input_type for core in plan.cores] == [graph.type_of(core.node.inputs[0]) for core in plan.cores]
+    assert all(core.lanes == Lanes(1, 1) for core in plan.cores)
+
+
+def test_a_plan_runs_as_its_graph() -> None:
+    graph = of_everything()
+    x = check_vectors(graph, 20)
+    assert np.array_equal(schedule(graph).run(x), graph.run(x))
+
+
+@pytest.mark.parametrize(
+    ("op", "timing"),
+    [
+        (linear(12, 5), Timing(60, 60 + 4 + 2)),
+        (linear(12, 5, rounding=Rounding.FLOOR), Timing(60, 60 + 4 + 1)),
+        (linear(12, 5, output=F(20, 8)), Timing(60, 60 + 4 + 1)),
+        (linear(12, 5, output=F(20, 7)), Timing(60, 60 + 4 + 2)),
+        (linear(12, 1), Timing(12, 12 + 4 + 2)),
+        (Clamp(0, 5), Timing(12, 1)),
+        (quantize(F(4, 3)), Timing(12, 2)),
+        (quantize(F(4, 3), Rounding.FLOOR), Timing(12, 1)),
+        (quantize(F(9, 5)), Timing(12, 1)),
+        (quantize(F(9, 4)), Timing(12, 1)),
+        (table(), Timing(12, 2)),
+    ],
+    ids=str,
+)
+def test_the_cycles_of_one_core(op, timing: Timing) -> None:
+    plan = schedule(chain(op, shape=(12,)))
+    (core,) = plan.cores
+    assert core.timing == timing
+    assert not core.registered
+    assert plan.interval == timing.interval
+    assert plan.latency == 11 + timing.delay
+
+
+def test_the_slowest_core_sets_the_interval_and_all_delays_add_up() -> None:
+    plan = schedule(chain(linear(6, 5), linear(5, 9), linear(9, 2), shape=(6,)))
+    assert [core.timing.interval for core in plan.cores] == [30, 45, 18]
+    assert plan.interval == 45
+    assert plan.latency == 5 + (30 + 6) + (45 + 6) + (18 + 6)
+
+
+def test_the_input_can_be_slowest() -> None:
+    assert schedule(chain(linear(7, 1), shape=(7,))).interval == 7
+    assert schedule(chain(linear(4, 1), linear(1, 2))).interval == 4
+
+
+def test_stream_registers_stand_between_cores_that_pass_ready_through() -> None:
+    plan = schedule(chain(Clamp(0, 9), table(IN), linear(), Clamp(0, 9), table(IN), linear(3, 3)))
+    assert [core.registered for core in plan.cores] == [False, True, False, False, True, False]
+    assert [core.delay - core.timing.delay for core in plan.cores] == [0, 1, 0, 0, 1, 0]
+
+
+def test_reshapes_cost_nothing() -> None:
+    bare = schedule(chain(Clamp(0, 9), linear()))
+    shaped = schedule(chain(Reshape((2, 2)), Clamp(0, 9), Reshape((4,)), linear()))
+    assert (shaped.interval, shaped.latency) == (bare.interval, bare.latency)
+    assert [core.registered for core in shaped.cores] == [core.registered for core in bare.cores]
+
+
+def test_the_plan_as_a_table() -> None:
+    plan = schedule(chain(linear(4, 3), table(), paths=("fc", "body.act")))
+    assert plan.text().splitlines() == [
+        "core      from      operation  shape   lanes  interval  delay",
+        "fc        fc        linear     4 -> 3  1x1    12        18",
+        "body_act  body.act  lookup     3 -> 3  1x1    3         2",
+        "interval 12 cycles, latency 23 cycles",
+    ]
+
+
+@pytest.mark.parametrize("path", ["a\nb", "a\r\nb\u2028c", "\ud800"], ids=ascii)
+def test_a_core_takes_one_line_of_plain_text_whatever_its_path(path: str) -> None:
+    text = schedule(chain(linear(), paths=(path,))).text()
+    text.encode()
+    assert len(text.splitlines()) == 3
+
+
+@pytest.mark.parametrize("parallelism", ["full", "", "Serial", 4, None])
+def test_another_parallelism_is_refused(parallelism: object) -> None:
+    with pytest.raises(CreatorError, match=r"^schedule: parallelism=.* is not supported .hint: only"):
+        schedule(chain(linear()), parallelism)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("graph", [chain(), chain(Reshape((2, 2)))], ids=["no node", "no core"])
+def test_nothing_to_build_is_refused(graph: Graph) -> None:
+    with pytest.raises(CreatorError, match="computes nothing"):
+        schedule(graph)
+
+
+def branching(output: str) -> Graph:
+    kind = TensorType((4,), IN)
+    nodes = (Node("a", Clamp(0, 9), ("input",), kind), Node("b", Clamp(0, 5), ("input",), kind))
+    return Graph("input", kind, nodes, output).verify()
+
+
+def test_branches_are_refused() -> None:
+    with pytest.raises(CreatorError, match=r"^b: branches"):
+        schedule(branching("b"))
+
+
+def test_an_output_in_the_middle_is_refused() -> None:
+    graph = dataclasses.replace(chain(Clamp(0, 9), Clamp(0, 5)), output="layer_0")
+    with pytest.raises(CreatorError, match=r"^layer_0: the output is not the last"):
+        schedule(graph)
+
+
+def test_a_plan_with_other_cores_than_its_graph_is_refused() -> None:
+    plan = schedule(chain(linear(), Clamp(0, 5)))
+    for cores in (plan.cores[:1], plan.cores[::-1], ()):
+        with pytest.raises(CreatorError, match="cores are not the graph's nodes"):
+            dataclasses.replace(plan, cores=cores).verify()

@@ -1,0 +1,43 @@
+"""What the README shows is what a reader gets."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    ROOT / "CHANGELOG.md",
+    *(ROOT / "docs").glob("*.md"),
+]
+
+
+def example() -> str:
+    found = re.search(r"<!-- example -->\s*```python\n(.*?)```\s*<!-- /example -->", (ROOT / "README.md").read_text(), re.S)
+    assert found is not None, "the README has no example between its markers"
+    return found[1]
+
+
+def test_the_example_runs_as_written(tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text(example())
+    done = subprocess.run([sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "build" / "manifest.json").is_file()
+
+
+def test_the_example_is_short() -> None:
+    assert len([line for line in example().splitlines() if line.strip()]) <= 24
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)|src=\"([^\"]+)\"", document.read_text()):
+        path = target[0] or target[1]
+        assert path.startswith("http") or (document.parent / path).exists(), f"{document.name} links to {path}"
