@@ -1,4 +1,4 @@
-"""Every case of every operation through every stage: PyTorch, graph, lowered graph, VHDL at full speed, stalled, after reset."""
+"""Every case of every operation through every stage: PyTorch, graph, lowered graph, VHDL at full speed, stalled, reset."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -82,7 +83,7 @@ class Fuzz:
         sizes = [self.pick(SIZES) for _ in range(int(self.rng.integers(1, 6)) + 1)]
         fmt = self.format()
         layers: list[torch.nn.Module] = [nn.Quantize(fmt)]
-        for n, m in zip(sizes, sizes[1:], strict=False):
+        for n, m in itertools.pairwise(sizes):
             fmt = self.format()
             layers.append(self.linear(n, m, fmt))
             layers += [self.normalisation(m)] if self.chance(0.25) else []

@@ -71,9 +71,10 @@ def test_eval_does_not_depend_on_the_batch_or_the_position(function):
     assert torch.equal(layer(torch.cat([x, x])), torch.cat([whole, whole]))
 
 
-def test_eval_computes_one_value_at_a_time():
-    layer = nn.Lookup(lambda x: x / x.numel(), INPUT).eval()
-    assert torch.equal(layer(ALL), ALL)
+@pytest.mark.parametrize("function", [lambda x: x / x.numel(), lambda x: x - x.mean(), lambda x: x.cumsum(0)])
+def test_a_function_that_mixes_elements_is_refused(function):
+    with pytest.raises(CreatorError, match="mixes elements"):
+        nn.Lookup(function, INPUT)
 
 
 def test_both_zeros_are_the_code_zero():

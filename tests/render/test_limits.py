@@ -194,7 +194,7 @@ def test_requantizers_of_known_ranges(mode: Rounding, values: tuple[int, int]) -
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("output", [F(8, 4), F(8, 4, symmetric=True), F(52, 40), F(6, -40), F(63, 80)], ids=str)
+@pytest.mark.parametrize("output", [F(8, 4), F(8, 4, symmetric=True), F(52, 40), F(6, -40)], ids=str)
 def test_wide_accumulators(mode: Rounding, output: FixedPoint) -> None:
     check_requantizer(
         F(52, 30), Interval(-(2**51), 2**51 - 1), output, mode, Overflow.SATURATE, output.min_code, output.max_code

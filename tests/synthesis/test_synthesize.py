@@ -63,21 +63,25 @@ def test_large_memories_become_block_ram(tmp_path: Path) -> None:
         assert report.luts < 500
 
 
-@pytest.mark.parametrize(
-    ("declarations", "body", "fault"),
-    [
-        ("signal held : std_logic;", "process (all) begin if s_axis_tvalid = '1' then held <= s_axis_tlast; end if; end process;"
-         " m_axis_tlast <= held;", "a latch"),
-        ("signal held : std_logic;", "process (all) begin case s_axis_tvalid is when '1' => held <= s_axis_tlast; when others => null;"
-         " end case; end process; m_axis_tlast <= held;", "a latch"),
-        ("signal loose : std_logic;", "m_axis_tlast <= loose;", "a latch or an undriven signal"),
-        ("signal a, b : std_logic;", "a <= b xor s_axis_tlast; b <= not a; m_axis_tlast <= b;", "a combinational loop"),
-        ("signal a : std_logic;", "a <= s_axis_tlast; a <= s_axis_tvalid; m_axis_tlast <= a;", "a net with several drivers"),
-    ],
-)  # fmt: skip
-def test_faulty_logic_stops_synthesis(
-    small_build: Path, edit: Callable[..., None], declarations: str, body: str, fault: str
-) -> None:
+FAULTS = {
+    "a latch or an undriven signal": (
+        "signal held : std_logic;",
+        "process (all) begin if s_axis_tvalid = '1' then held <= s_axis_tlast; end if; end process; m_axis_tlast <= held;",
+    ),
+    "a latch": (
+        "signal held : std_logic;",
+        "process (all) begin case s_axis_tvalid is when '1' => held <= s_axis_tlast; when others => null; end case;"
+        " end process; m_axis_tlast <= held;",
+    ),
+    "a latch or an undriven": ("signal loose : std_logic;", "m_axis_tlast <= loose;"),
+    "a combinational loop": ("signal a, b : std_logic;", "a <= b xor s_axis_tlast; b <= not a; m_axis_tlast <= b;"),
+    "a net with several drivers": ("signal a : std_logic;", "a <= s_axis_tlast; a <= s_axis_tvalid; m_axis_tlast <= a;"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faulty_logic_stops_synthesis(small_build: Path, edit: Callable[..., None], fault: str) -> None:
+    declarations, body = FAULTS[fault]
     edit(TOP, "out_last  => m_axis_tlast", "out_last  => open")
     edit(TOP, "begin\n", f"  {declarations}\nbegin\n  {body}\n")
     with pytest.raises(CreatorError, match=f"the VHDL has {fault}"):
