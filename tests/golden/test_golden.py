@@ -54,8 +54,9 @@ def test_plan_text() -> None:
 
 
 def rendered() -> dict[str, str]:
+    """What templates made; the library's files are the same text in ``vhdl/``."""
     design = creator.translate(run_passes(network(), OPTIMISE), name="golden")
-    return {path: design.files[path].decode() for path in design.files if path.endswith(".vhd")}
+    return {path: design.files[path].decode() for path in design.files if path.endswith(".vhd") and "creator_" not in path}
 
 
 @pytest.mark.parametrize("path", sorted(rendered()))
