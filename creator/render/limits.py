@@ -27,18 +27,19 @@ def limit_values(source: str, target: str, values: Interval, low: int, high: int
         "below": "never",
         "above": "never",
     }
-    # A bound at a power of two shows in the upper bits alone; other bounds need a comparison.
+    # A bound at a power of two shows in the bits between it and the sign, of which there is at least one, since values lie
+    # beyond the bound; other bounds need a comparison.
     if needs_low:
         place = (-low).bit_length() - 1
         if low == 0:
             found["below"] = "sign"
-        elif low == -(1 << place) and place < width - 1:
+        elif low == -(1 << place):
             found |= {"below": "bits", "below_from": place, "below_ones": Bits(-1, width - 1 - place)}
         else:
             found["below"] = "compare"
     if needs_high:
         place = high.bit_length()
-        if high >= 0 and high == (1 << place) - 1 and place < width - 1:
+        if high >= 0 and high == (1 << place) - 1:
             found |= {"above": "bits", "above_from": place, "above_zeros": Bits(0, width - 1 - place)}
         else:
             found["above"] = "compare"
