@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class BuildFolder:
         Raises:
             CreatorError: if this is not a complete build folder.
         """
+        if not isinstance(folder, (str, os.PathLike)):
+            raise CreatorError(f"expected a build folder, got {type(folder).__name__}", hint="design.write(folder) makes one")
         path = Path(folder).absolute()
         if not path.is_dir():
             raise CreatorError("there is no such folder", str(folder), "make it with `creator translate MODEL -o FOLDER`")
@@ -61,6 +64,12 @@ class BuildFolder:
     def top(self) -> str:
         """Name of the top entity."""
         return str(self.manifest["top"])
+
+    def edited(self) -> tuple[str, ...]:
+        """The files that are not as they were translated."""
+        hashes = self.manifest["sha256"]
+        files = [*self.sources, BENCH, "graph.creator"]
+        return tuple(name for name in files if hashes.get(name) != sha256((self.path / name).read_bytes()).hexdigest())
 
     @cached_property
     def graph(self) -> Graph:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,10 +96,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except CreatorError as error:
         print(f"creator {options.command}: {error}", file=sys.stderr)
         return FAILED if isinstance(error, CheckFailedError) else REFUSED
+    except BrokenPipeError:  # whoever read the output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except KeyboardInterrupt:
         print(f"creator {options.command}: interrupted", file=sys.stderr)
         return FAILED
@@ -123,6 +129,8 @@ def _translate(options: argparse.Namespace) -> int:
         print(json.dumps(design.manifest, indent=2))
         return DONE
     print(design.plan.text())
+    if ".py:" in options.model and not options.weights:
+        print("no --weights: the parameters are as the factory made them")
     print(f"{len(design.files)} files in {options.output}; next: creator simulate {options.output}")
     return DONE
 
@@ -151,14 +159,17 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _synthesize(options: argparse.Namespace) -> int:
+    from creator.synthesis.targets import find_target
+
+    if options.require_mhz is not None and not find_target(options.target).router:
+        raise CreatorError(f"{options.target} has no place and route, so no clock to require", "--require-mhz")
     with Progress(quiet=options.quiet) as progress:
         report = creator.synthesize(options.build, options.target, bitstream=options.bitstream, progress=progress)
     rows = [*report.rows(), ("logs and report", report.folder)]
     rows += [("bitstream", report.bitstream)] if report.bitstream else []
     _print(options, f"{options.build} on {report.target}", rows, report.summary())
-    if options.require_mhz is not None and (report.fmax_mhz is None or report.fmax_mhz < options.require_mhz):
-        reached = "is not known" if report.fmax_mhz is None else f"is {report.fmax_mhz:.1f} MHz"
-        print(f"creator synthesize: fmax {reached}, required are {options.require_mhz:g} MHz", file=sys.stderr)
+    if options.require_mhz is not None and (report.fmax_mhz or 0.0) < options.require_mhz:
+        print(f"creator synthesize: fmax is {report.fmax_mhz:.1f} MHz, required are {options.require_mhz:g}", file=sys.stderr)
         return FAILED
     return DONE
 
@@ -175,6 +186,8 @@ def _doctor(options: argparse.Namespace) -> int:
 def _read_array(path: str) -> Any:
     import numpy as np
 
+    if not Path(path).is_file():
+        raise CreatorError("there is no such file", path)
     try:
         with open(path, "rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)

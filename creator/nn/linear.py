@@ -8,13 +8,18 @@ import torch
 import torch.nn.functional as F
 
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, Overflow, Rounding
+from creator.formats import MAX_FRAC_BITS, FixedPoint, Overflow, Rounding
 from creator.nn.exact import OutputQuantizer, checked_format, exact_linear
 from creator.quantize import Gradients, StraightThrough, fake_quantize, quantize_gradient
 
 WEIGHT = FixedPoint(8, 6)
-BIAS = FixedPoint(8, 6)
 OUTPUT = FixedPoint(8, 4)
+
+
+def default_bias(output: FixedPoint) -> FixedPoint:
+    """A signed format with the range of ``output`` and four more fractional bits; none more where that is very wide."""
+    finer = 4 if output.total_bits <= 40 else 0
+    return FixedPoint(output.total_bits + finer + (not output.signed), min(output.frac_bits + finer, MAX_FRAC_BITS))
 
 
 def version_of(y: torch.Tensor) -> int | None:
@@ -30,7 +35,8 @@ class Linear(torch.nn.Linear):
 
     Args:
         in_features, out_features: sizes, at least 1.
-        bias: whether there is one, or its format.
+        bias: whether there is one, or its format; the default is signed, with the range of ``output`` and four more
+            fractional bits. A ``BatchNorm1d`` that follows folds its shift into the bias.
         weight: format of the weights.
         output: format of the result.
         rounding, overflow: how the exact sum becomes a code of ``output``.
@@ -57,8 +63,8 @@ class Linear(torch.nn.Linear):
                 raise CreatorError(f"{name}={size!r} is not a positive integer", "Linear")
         super().__init__(in_features, out_features, bias is not False, device=device, dtype=dtype)
         self.weight_format = checked_format(weight, "weight", self)
-        self.bias_format = BIAS if isinstance(bias, bool) else checked_format(bias, "bias", self)
         self.quantizer = OutputQuantizer(checked_format(output, "output", self), rounding, overflow, ste)
+        self.bias_format = default_bias(output) if isinstance(bias, bool) else checked_format(bias, "bias", self)
         self.gradient = Gradients.of(gradient)
 
     @property

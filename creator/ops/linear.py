@@ -80,8 +80,9 @@ class Linear(Op):
         if self.weight.ndim != 2 or 0 in self.weight.shape or self.bias.shape != (self.weight.shape[0],):
             raise CreatorError(f"weight {self.weight.shape} and bias {self.bias.shape} do not fit")
         if x.shape != (self.in_features,):
-            flat = len(x.shape) > 1 and x.size == self.in_features
-            hint = "put nn.Flatten in front of it" if flat else f"make it Linear({x.shape[-1]}, {self.out_features})"
+            fitting = "" if x.size == self.in_features else f"make it Linear({x.size}, {self.out_features})"
+            flatten = "put nn.Flatten in front of it" if len(x.shape) > 1 else ""
+            hint = " and ".join(filter(None, [flatten, fitting])) + "; input_shape is without the batch"
             raise CreatorError(f"takes {self.in_features} inputs, but gets shape {x.shape}", hint=hint)
         check_codes(self.weight_format, self.weight, "weight")
         if self.align(x) < 0 or not self.accumulator.signed:

@@ -16,7 +16,7 @@ from creator.passes import LOWER, run_passes
 from creator.render.cores import core_files
 from creator.render.environment import render
 from creator.render.fileset import KIND, MANIFEST, VERSION, FileSet, beat_bits, describe
-from creator.render.names import PREDEFINED, Names, is_legal
+from creator.render.names import PREDEFINED, VERILOG, Names, is_legal
 from creator.render.values import Identifier
 from creator.resources import resource_folder
 from creator.schedule import Plan, schedule
@@ -90,7 +90,7 @@ def translate(
 
 
 def _checked_name(name: str) -> str:
-    if not isinstance(name, str) or not is_legal(name) or name.lower() in PREDEFINED:
+    if not isinstance(name, str) or not is_legal(name) or name.lower() in PREDEFINED | VERILOG:
         raise CreatorError(
             f"name={name!r} is not free as a VHDL identifier", "translate", "letters, digits, single underscores"
         )
@@ -104,7 +104,7 @@ class _Renderer:
         self.graph = graph
         self.plan = plan
         self.prefix = prefix
-        self.entities = Names([*LIBRARY, *PREDEFINED])
+        self.entities = Names([*LIBRARY, *PREDEFINED, *VERILOG])
         self.network = self.entities.unique(prefix)
         self.top = self.entities.unique(f"{prefix}_top")
         self.bench = self.entities.unique(f"{prefix}_file_bench")

@@ -98,10 +98,24 @@ def check_writable(target: Path) -> None:
         raise CreatorError(f"cannot be written: {error.strerror}", str(target)) from None
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise CreatorError("is there already and is not a folder", str(target), "choose another output folder")
-    if target.is_dir() and any(target.iterdir()) and not is_build(target):
-        raise CreatorError(
-            "holds files that creator did not write, so it is not overwritten", str(target), "choose another output folder"
-        )
+    foreign = _foreign(target)
+    if foreign:
+        what = f"holds {foreign}, which creator did not write, so it is not overwritten"
+        raise CreatorError(what, str(target), "choose another output folder, or move that away")
+
+
+def _foreign(target: Path) -> str:
+    """The first file in the folder ``target`` that is not from an earlier build, its simulation or its synthesis."""
+    ours, later = set[str](), ""
+    if is_build(target):
+        hashes = json.loads((target / MANIFEST).read_text()).get("sha256")
+        ours, later = {MANIFEST, *(hashes if isinstance(hashes, dict) else ())}, "synthesis/"
+    for path in sorted(target.rglob("*")):
+        name = path.relative_to(target).as_posix()
+        made_later = later and (name.startswith(later) or name in ("waves.ghw", "waves.vcd"))
+        if not path.is_dir() and name not in ours and not made_later:
+            return name
+    return ""
 
 
 def is_build(folder: Path) -> bool:

@@ -25,9 +25,23 @@ RESERVED = frozenset(_WORDS.split())
 
 PREDEFINED = frozenset(
     """work ieee std standard textio std_logic_1164 numeric_std std_logic std_logic_vector signed unsigned resize
-    to_integer rising_edge boolean natural positive integer string bit time""".split()  # noqa: SIM905 - reads better
+    to_integer to_signed rising_edge shift_left boolean natural positive integer string bit time""".split()  # noqa: SIM905
 )
 """Names that VHDL text uses from libraries, which an entity of the same name would hide."""
+
+_VERILOG = """
+    always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam design
+    disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable endtask event for
+    force forever fork function generate genvar highz0 highz1 if ifnone incdir include initial inout input instance integer join
+    large liblist library localparam macromodule medium module nand negedge nmos nor noshowcancelled not notif0 notif1 or output
+    parameter pmos posedge primitive pull0 pull1 pulldown pullup rcmos real realtime reg release repeat rnmos rpmos rtran
+    rtranif0 rtranif1 scalared showcancelled signed small specify specparam strong0 strong1 supply0 supply1 table task time tran
+    tranif0 tranif1 tri tri0 tri1 triand trior trireg unsigned use vectored wait wand weak0 weak1 while wire wor xnor xor bit
+    byte logic int shortint longint interface package program class assert property sequence struct typedef enum union
+"""
+
+VERILOG = frozenset(_VERILOG.split())
+"""Reserved words of Verilog-2005 and the usual ones of SystemVerilog: GHDL hands entity names on to Yosys as they are."""
 
 
 def is_legal(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from creator.build_folder import BENCH, BuildFolder
+from creator.build_folder import BuildFolder
 from creator.errors import CheckFailedError, CreatorError
 from creator.formats import IntArray
 from creator.graph.vectors import check_vectors
@@ -104,7 +103,7 @@ def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: st
         latency=None if job.stalls else ends[0] - trace.starts[0],
         cycles=ends[-1] - trace.starts[0] + 1,
         bench=bench,
-        edited=_edited(job.build),
+        edited=job.build.edited(),
     )
 
 
@@ -131,12 +130,3 @@ def _first_layer(job: Job, frame: int) -> str:
         if found != expected:
             return nodes[layer["name"]].where
     return "none: the difference is after the last layer"
-
-
-def _edited(build: BuildFolder) -> tuple[str, ...]:
-    hashes = build.manifest.get("sha256", {})
-    return tuple(
-        name
-        for name in [*build.sources, BENCH, "graph.creator"]
-        if hashes.get(name) != hashlib.sha256((build.path / name).read_bytes()).hexdigest()
-    )

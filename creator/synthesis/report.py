@@ -23,6 +23,7 @@ class Report:
         cells: every cell that Yosys counts after mapping.
         folder: where logs, netlist and this report are.
         bitstream: the file, if one was asked for.
+        edited: files of the build that are not as they were translated.
     """
 
     target: str
@@ -37,10 +38,11 @@ class Report:
     cells: dict[str, int]
     folder: str
     bitstream: str | None = None
+    edited: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """The figures as plain values, for ``--json``."""
-        return asdict(self)
+        return asdict(self) | {"edited": list(self.edited)}
 
     def rows(self) -> list[tuple[str, str]]:
         """What a person wants to see, as label and figure."""
@@ -58,4 +60,6 @@ class Report:
             rows.append(("fmax after place and route", f"{self.fmax_mhz:.1f} MHz"))
             rows.append(("inferences per second at fmax", f"{self.inferences_per_second:,.0f}"))
             rows.append(("critical path", self.critical_path))
+        if self.edited:
+            rows.append(("edited since translation", ", ".join(self.edited)))
         return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -73,7 +72,7 @@ def _bitstream_file(bitstream: str | os.PathLike[str] | None, target: Target) ->
     if bitstream is None:
         return None
     if target.packer is None:
-        raise CreatorError(f"there is no bitstream for {target.name}", "synthesize", "choose a target with place and route")
+        raise CreatorError(f"there is no bitstream for {target.name}", hint="choose a target with place and route")
     path = Path(bitstream).absolute()
     if not path.parent.is_dir():
         raise CreatorError("the folder does not exist", str(path.parent), "create it first")
@@ -113,7 +112,9 @@ class _Flow:
     def _log_hint(self, log: str) -> str:
         folder = self._folder()
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.scratch / log, folder / log)
+        for name in ("network.v", log):
+            if (self.scratch / name).is_file():
+                shutil.copy(self.scratch / name, folder / name)
         return f"the whole log is in {folder / log}"
 
     def _folder(self) -> Path:
@@ -200,6 +201,7 @@ write_json mapped.json
             cells=cells,
             folder=str(self._folder()),
             bitstream=None if bitstream is None else str(bitstream),
+            edited=self.build.edited(),
         )
 
     def _keep(self, report: Report) -> None:
@@ -209,7 +211,7 @@ write_json mapped.json
         for name in ("network.v", "ghdl.log", "yosys.log", "nextpnr.log", "synthesize.ys", "routed.json"):
             if (self.scratch / name).is_file():
                 shutil.copy(self.scratch / name, folder / name)
-        (folder / "report.json").write_text(json.dumps(dataclasses.asdict(report), indent=2) + "\n")
+        (folder / "report.json").write_text(json.dumps(report.summary(), indent=2) + "\n")
 
 
 def _refuse(text: str, pattern: str, fault: str, build: BuildFolder) -> None:

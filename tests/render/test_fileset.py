@@ -31,7 +31,7 @@ def small(text: str = "new") -> FileSet:
     files = FileSet()
     files.add("a/b/deep.txt", text)
     files.add("z.bin", b"\0\xff\r\n")
-    files.add(MANIFEST, json.dumps({"kind": KIND}))
+    files.add(MANIFEST, json.dumps({"kind": KIND, "sha256": files.hashes()}))
     return files
 
 
@@ -74,7 +74,9 @@ def test_a_second_file_of_the_same_name_is_refused_whatever_its_case(second: str
 def test_write_writes_exactly_the_files(tmp_path: Path) -> None:
     target = small().write(tmp_path / "new" / "build")
     assert target == tmp_path / "new" / "build"
-    assert contents(target) == {"a/b/deep.txt": b"new", "z.bin": b"\0\xff\r\n", MANIFEST: b'{"kind": "creator build"}'}
+    found = contents(target)
+    assert json.loads(found.pop(MANIFEST))["kind"] == KIND
+    assert found == {"a/b/deep.txt": b"new", "z.bin": b"\0\xff\r\n"}
     assert [path.name for path in target.parent.iterdir()] == ["build"]
     assert target.stat().st_mode & 0o777 == 0o755
 
@@ -88,12 +90,24 @@ def test_text_is_written_with_the_line_ends_that_it_has(tmp_path: Path) -> None:
 
 def test_an_earlier_build_is_replaced_altogether(tmp_path: Path) -> None:
     target = small().write(tmp_path / "build")
-    (target / "left over").write_text("x")
+    (target / "synthesis" / "ecp5").mkdir(parents=True)
+    (target / "synthesis" / "ecp5" / "report.json").write_text("{}")
+    (target / "waves.ghw").write_text("x")
     again = FileSet()
     again.add(MANIFEST, json.dumps({"kind": KIND}))
     again.write(target)
     assert list(contents(target)) == [MANIFEST]
     assert [path.name for path in tmp_path.iterdir()] == ["build"]
+
+
+@pytest.mark.parametrize("name", ["REPORT.md", "pins/board.lpf", "vhdl/mine.vhd", "notes/waves.ghw"])
+def test_a_build_with_a_file_of_the_users_is_refused(tmp_path: Path, name: str) -> None:
+    target = small().write(tmp_path / "build")
+    (target / name).parent.mkdir(exist_ok=True)
+    (target / name).write_text("mine")
+    with pytest.raises(CreatorError, match=f"holds {name}, which creator did not write"):
+        small().write(target)
+    assert (target / name).read_text() == "mine"
 
 
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:

@@ -198,3 +198,9 @@ def test_prefix_and_module_path_together_hide_nothing(tmp_path: Path, prefix: st
 def test_a_prefix_that_is_no_identifier_is_refused(name: object) -> None:
     with pytest.raises(CreatorError, match=r"^translate: name=.* is not free as a VHDL identifier .hint"):
         creator.translate(chain(linear()), name=name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["reg", "wire", "Module", "table", "logic", "work", "signed"])
+def test_names_that_other_languages_reserve_are_refused(name: str) -> None:
+    with pytest.raises(CreatorError, match="is not free as a VHDL identifier"):
+        creator.translate(chain(linear()), name=name)

@@ -32,8 +32,15 @@ def test_ecp5_is_placed_and_routed_with_a_bitstream(small_build: Path, tmp_path:
     saved = json.loads((small_build / "synthesis" / "ecp5-25k" / "report.json").read_text())
     assert saved == report.summary()
     again = creator.synthesize(small_build, "ecp5-25k", bitstream=tmp_path / "again.bit")
-    assert again == creator.synthesis.Report(**{**report.summary(), "bitstream": str(tmp_path / "again.bit")})
+    assert again == creator.synthesis.Report(**{**report.summary(), "edited": (), "bitstream": str(tmp_path / "again.bit")})
     assert (tmp_path / "again.bit").read_bytes() == (tmp_path / "out.bit").read_bytes()
+
+
+def test_edited_files_are_named(small_build: Path, edit: Callable[..., None]) -> None:
+    edit(TOP, "-- network_top", "-- edited: network_top")
+    report = creator.synthesize(small_build, "xc7")
+    assert report.edited == (TOP,)
+    assert ("edited since translation", TOP) in report.rows()
 
 
 def test_ice40_is_placed_and_routed_with_a_bitstream(small_build: Path, tmp_path: Path) -> None:
