@@ -78,6 +78,9 @@ class BuildFolder:
         for name, kind in (("input", graph.input_type), ("output", graph.output_type)):
             if self.manifest[name] != describe(kind):
                 raise CreatorError(f"its {MANIFEST} and its graph have different {name}s", str(self.path), "translate again")
+        nodes = {node.name for node in graph.nodes}
+        if not all(layer["name"] in nodes for layer in self.manifest["layers"]):
+            raise CreatorError(f"its {MANIFEST} and its graph have different layers", str(self.path), "translate again")
         return graph
 
 

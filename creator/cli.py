@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -94,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # paths need not be text
     options = _parser().parse_args(arguments)
     try:
         status = int(options.run(options))
@@ -116,10 +120,12 @@ def _print(options: argparse.Namespace, title: str, rows: list[tuple[str, str]],
 
 def _translate(options: argparse.Namespace) -> int:
     from creator.loading import load_model
+    from creator.render.design import check_options
     from creator.render.fileset import check_writable
 
     target = Path(options.output).absolute()
     check_writable(target)
+    check_options(options.parallelism, options.name)
     with Progress(quiet=options.quiet) as progress:
         progress(f"translating {options.model}")
         graph = load_model(options.model, options.weights, options.input_shape)
@@ -137,6 +143,8 @@ def _translate(options: argparse.Namespace) -> int:
 
 def _simulate(options: argparse.Namespace) -> int:
     waves = str(Path(options.build) / "waves.ghw") if options.waves == "" else options.waves
+    if options.outputs is not None and (Path(options.outputs).is_dir() or not Path(options.outputs).absolute().parent.is_dir()):
+        raise CreatorError("is not a place for a file", options.outputs, "create the folder first")
     inputs = None if options.inputs is None else _read_array(options.inputs)
     with Progress(quiet=options.quiet) as progress:
         progress(f"simulating {options.build} with {options.bench}")
@@ -161,6 +169,8 @@ def _simulate(options: argparse.Namespace) -> int:
 def _synthesize(options: argparse.Namespace) -> int:
     from creator.synthesis.targets import find_target
 
+    if options.require_mhz is not None and not 0 < options.require_mhz < float("inf"):
+        raise CreatorError(f"{options.require_mhz} is not a clock frequency", "--require-mhz")
     if options.require_mhz is not None and not find_target(options.target).router:
         raise CreatorError(f"{options.target} has no place and route, so no clock to require", "--require-mhz")
     with Progress(quiet=options.quiet) as progress:
@@ -191,7 +201,7 @@ def _read_array(path: str) -> Any:
     try:
         with open(path, "rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # noqa: BLE001 - numpy parses the header of any file, and lets its parser's errors out
         raise CreatorError(f"cannot be read as a .npy file: {error}", path, "write it with numpy.save") from None
 
 

@@ -143,7 +143,10 @@ class FixedPoint:
                 ``Rounding.STOCHASTIC``.
         """
         overflow = check_wrap(self, Overflow(overflow))
-        x = np.asarray(values, dtype=np.float64)
+        try:
+            x = np.asarray(values, dtype=np.float64)
+        except (ValueError, TypeError) as error:
+            raise CreatorError(f"expected real numbers: {error}", str(self)) from None
         if np.isnan(x).any():
             raise CreatorError("NaN has no code", str(self))
         with np.errstate(over="ignore"):  # to an infinity, which saturates

@@ -51,7 +51,7 @@ def load_model(model: str, weights: str | None = None, input_shape: str | None =
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", text):
+    if not re.fullmatch(r"[1-9]\d{0,8}(,[1-9]\d{0,8})*", text):
         raise CreatorError(f"{text!r} is not a shape", "--input-shape", "numbers separated by commas, such as 1,8,8")
     return tuple(int(n) for n in text.split(","))
 
@@ -71,7 +71,9 @@ def _made(file: str, factory: str) -> torch.nn.Module:
         module: Any = make()
     except CreatorError as error:
         raise error.at(file) from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's file raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever the user's file raises, SystemExit included
         raise CreatorError(f"{factory} fails: {type(error).__name__}: {error}", file) from None
     finally:
         sys.path.pop(0)

@@ -20,6 +20,8 @@ class HardTanh(torch.nn.Hardtanh):
     """
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        if not all(isinstance(bound, (int, float)) for bound in (min_val, max_val)):
+            raise CreatorError(f"needs numbers as bounds, got {min_val!r} and {max_val!r}", "HardTanh")
         if not (math.isfinite(min_val) and math.isfinite(max_val) and min_val < max_val):
             raise CreatorError(f"needs min_val < max_val, got {min_val} and {max_val}", "HardTanh")
         super().__init__(float(min_val), float(max_val), inplace)

@@ -37,13 +37,14 @@ class OutputQuantizer:
             return fake_quantize(y, self.format, self.rounding, self.overflow, self.ste)
         if self.rounding is Rounding.STOCHASTIC:
             raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
+        result = eval_dtype(dtype, self.format)
         y = y.double()
         if bool(torch.isnan(y).any()):
             raise CreatorError("a value is NaN, which has no code", hint="look for the layer or the data that makes it")
         if self.overflow is Overflow.WRAP and bool(torch.isinf(y.detach() * 2.0**self.format.frac_bits).any()):
             raise CreatorError("a value is infinite, which cannot wrap", hint="use saturate")
         exact = fake_quantize(y, self.format, self.rounding, self.overflow, self.ste)
-        return exact.to(eval_dtype(dtype, self.format))
+        return exact.to(result)
 
     def __repr__(self) -> str:
         return f"{self.format}, {self.rounding}, {self.overflow}, {self.ste}"
@@ -51,11 +52,13 @@ class OutputQuantizer:
 
 def eval_dtype(dtype: torch.dtype, fmt: FixedPoint) -> torch.dtype:
     """The floating-point type of an eval-mode result: that of the input, if it holds every value of ``fmt`` exactly."""
-    if dtype in (torch.float16, torch.bfloat16):
+    exact = (torch.float32, torch.float64)
+    if dtype not in exact and (dtype.is_floating_point or dtype.is_complex):
         raise CreatorError(f"{dtype} cannot hold every code exactly", hint="evaluate in float32 or float64")
     if fmt.total_bits > 24 or fmt.total_bits - fmt.frac_bits > 127:  # float32: 24 digits, up to 2**128
         return torch.float64
-    return dtype if dtype.is_floating_point else torch.get_default_dtype()
+    default = torch.get_default_dtype()
+    return dtype if dtype in exact else default if default in exact else torch.float32
 
 
 def unit_exponent(x: torch.Tensor) -> int:
@@ -80,10 +83,11 @@ def exact_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | Non
     if not torch.isfinite(x).all():
         raise CreatorError("an input is NaN or infinite", hint="begin the network with nn.Quantize")
     unit = unit_exponent(x.detach()) + unit_exponent(weight.detach())
-    largest = float(weight.detach().abs().sum(-1).max() * (x.detach().abs().max() if x.numel() else 0.0))
-    if bias is not None and bias.numel():
+    rows = weight.detach().abs().sum(-1) * (x.detach().abs().max() if x.numel() else 0.0)
+    if bias is not None:
         unit = min(unit, unit_exponent(bias.detach()))
-        largest += float(bias.detach().abs().max())
+        rows = rows + bias.detach().abs()
+    largest = float(rows.max())
     if math.frexp(largest)[1] > EXACT_BITS + unit:  # largest >= 2**(EXACT_BITS + unit), without overflow
         raise CreatorError(
             f"a sum may need more than {EXACT_BITS} bits, so float64 cannot hold it exactly",

@@ -32,8 +32,10 @@ class TensorType:
     format: FixedPoint
 
     def __post_init__(self) -> None:
-        if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in self.shape):
-            raise CreatorError(f"shape {self.shape} has a size that is not a positive integer")
+        if not self.shape or not all(
+            isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in self.shape
+        ):
+            raise CreatorError(f"shape {self.shape} is not one or more positive integers")
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         if self.size > MAX_ELEMENTS:
             raise CreatorError(f"shape {self.shape} has more than {MAX_ELEMENTS} elements", hint="give one sample's shape")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from creator.errors import CreatorError
 from creator.formats import FixedPoint, Rounding
 from creator.graph.graph import Graph, Node
 from creator.ops import Linear
@@ -37,4 +38,8 @@ def fold_half_up(graph: Graph) -> Graph:
         fits = wide.min_code <= sums.low and sums.high <= wide.max_code
         return dataclasses.replace(node, op=new) if fits else node
 
-    return dataclasses.replace(graph, nodes=tuple(folded(node) for node in graph.nodes))
+    result = dataclasses.replace(graph, nodes=tuple(folded(node) for node in graph.nodes))
+    try:
+        return result.verify()
+    except CreatorError:  # the bounds of a folded sum are wider, and a layer further on may not bear that
+        return graph

@@ -105,7 +105,8 @@ class _FakeQuantize(torch.autograd.Function):
             codes = rounded.clamp_(fmt.min_code, fmt.max_code)
         else:
             modulus = 2.0**fmt.total_bits
-            codes = rounded - modulus * torch.floor((rounded - fmt.min_code) / modulus)
+            low = torch.fmod(rounded, modulus)  # exact, and small enough for the next line to be
+            codes = low - modulus * torch.floor((low - fmt.min_code) / modulus)
         return codes.mul_(fmt.step)
 
     @staticmethod

@@ -19,7 +19,7 @@ from creator.render.fileset import KIND, MANIFEST, VERSION, FileSet, beat_bits, 
 from creator.render.names import PREDEFINED, VERILOG, Names, is_legal
 from creator.render.values import Identifier
 from creator.resources import resource_folder
-from creator.schedule import Plan, schedule
+from creator.schedule import Plan, check_parallelism, schedule
 
 if TYPE_CHECKING:
     import torch
@@ -77,6 +77,7 @@ def translate(
     Raises:
         CreatorError: for what cannot be bit-exact hardware.
     """
+    check_options(parallelism, name)
     if not isinstance(model, Graph):
         from creator.tracing import trace
 
@@ -85,16 +86,16 @@ def translate(
         model = trace(model, input_shape)
     graph = model.verify()
     plan = schedule(run_passes(graph, LOWER), parallelism)
-    prefix = _checked_name(name)
-    return _Renderer(graph, plan, prefix).design()
+    return _Renderer(graph, plan, name).design()
 
 
-def _checked_name(name: str) -> str:
+def check_options(parallelism: str, name: str) -> None:
+    """Refuses what :func:`translate` would refuse, before any work."""
+    check_parallelism(parallelism)
     if not isinstance(name, str) or not is_legal(name) or name.lower() in PREDEFINED | VERILOG:
         raise CreatorError(
             f"name={name!r} is not free as a VHDL identifier", "translate", "letters, digits, single underscores"
         )
-    return name
 
 
 class _Renderer:

@@ -18,8 +18,7 @@ def schedule(graph: Graph, parallelism: str = "serial") -> Plan:
     Raises:
         CreatorError: for another parallelism, a graph that is not a chain, or one with nothing to build.
     """
-    if parallelism != "serial":
-        raise CreatorError(f"parallelism={parallelism!r} is not supported", "schedule", 'only "serial", one multiplier a layer')
+    check_parallelism(parallelism)
     _check_chain(graph)
     cores: list[Core] = []
     for node in graph.nodes:
@@ -34,6 +33,12 @@ def schedule(graph: Graph, parallelism: str = "serial") -> Plan:
     if not cores:
         raise CreatorError("the network computes nothing", "schedule", "add a layer after nn.Quantize")
     return Plan(graph, tuple(cores)).verify()
+
+
+def check_parallelism(parallelism: str) -> None:
+    """Refuses what :func:`schedule` cannot do."""
+    if parallelism != "serial":
+        raise CreatorError(f"parallelism={parallelism!r} is not supported", "schedule", 'only "serial", one multiplier a layer')
 
 
 def _check_chain(graph: Graph) -> None:

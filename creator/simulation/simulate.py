@@ -52,8 +52,9 @@ def simulate(
     """
     if bench not in BENCHES:
         raise CreatorError(f"bench={bench!r} is unknown", "simulate", f"choose one of {', '.join(BENCHES)}")
-    if int(stalls) < 0 or interrupt < 0:
-        raise CreatorError(f"stalls={stalls} and interrupt={interrupt} must not be negative", "simulate")
+    for name, number in (("stalls", stalls), ("interrupt", interrupt)):
+        if not isinstance(number, (int, np.integer)) or not 0 <= number < 1 << 31:
+            raise CreatorError(f"{name}={number!r} is not a whole number from 0 to 2**31 - 1", "simulate")
     folder = BuildFolder.open(build)
     graph = folder.graph
     vectors = check_vectors(graph, DEFAULT_VECTORS) if x is None else graph.check_input(x)
@@ -78,8 +79,8 @@ def _waves_file(waves: str | os.PathLike[str] | None) -> Path | None:
     if waves is None:
         return None
     path = Path(waves).absolute()
-    if not path.parent.is_dir():
-        raise CreatorError("the folder does not exist", str(path.parent), "create it first")
+    if not path.parent.is_dir() or path.is_dir():
+        raise CreatorError("is not a place for a file", str(path), "name a file in a folder that exists")
     return path
 
 

@@ -12,12 +12,19 @@ from typing import Any
 import torch
 import torch.fx
 import torch.nn.functional as F
+from torch.utils._pytree import tree_leaves
 
 from creator.errors import CreatorError
 from creator.graph import Builder, Graph
 from creator.nn import BatchNorm1d, Linear, Quantize
 from creator.ops import Reshape, TensorType
 from creator.tracing.modules import Context, clamp_op, folded_op, module_handler
+
+
+def reason(error: Exception) -> str:
+    """The first line of what an exception says, or its class."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -89,12 +96,19 @@ class Lowering(torch.fx.Interpreter):
         if n.op == "call_module":
             assert isinstance(n.target, str)
             self._module(n, self.fetch_attr(n.target), where)
+        versions = {node: value._version for node, value in self.env.items() if isinstance(value, torch.Tensor)}
         try:
             result = super().run_node(n)
         except CreatorError as error:
             raise error.at(where) from None
         except Exception as error:  # noqa: BLE001 - whatever torch raises for shapes that do not fit
-            raise CreatorError(f"fails on an input of shape (batch, ...): {str(error).splitlines()[0]}", where) from None
+            raise CreatorError(f"fails on an input of shape (batch, ...): {reason(error)}", where) from None
+        for node, version in versions.items():
+            # Harmless where nothing reads the old value any more; otherwise later readers would see the change.
+            if self.env[node]._version != version and node not in self.user_to_last_uses.get(n, ()):
+                raise CreatorError(
+                    "changes in place a value that is still in use", where, "use the version that is not in place"
+                )
         if n.op in ("call_function", "call_method") and reads:
             self._function(n, result, where)
         return result
@@ -182,6 +196,8 @@ class Lowering(torch.fx.Interpreter):
 
     def _function(self, n: torch.fx.Node, result: Any, where: str) -> None:
         if not isinstance(result, torch.Tensor):
+            if any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result)):
+                raise CreatorError("operations with several results are not supported", where, "use layers from creator.nn")
             return  # a size: Python arithmetic on it needs no hardware
         value = self.values.get(n.all_input_nodes[0])
         others = [source for source in n.all_input_nodes[1:] if isinstance(self.env.get(source), torch.Tensor)]
@@ -194,7 +210,10 @@ class Lowering(torch.fx.Interpreter):
         elif n.target in _DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):
             self.values[n] = value
         elif n.target in _CLAMPS and not isinstance(value, _Raw):
-            low, high = _CLAMPS[n.target](*n.args[1:], **n.kwargs)
+            try:
+                low, high = _CLAMPS[n.target](*n.args[1:], **n.kwargs)
+            except TypeError:
+                raise CreatorError("these arguments are not supported", where, "pass only the limits") from None
             if not all(bound is None or isinstance(bound, (int, float)) for bound in (low, high)):
                 raise CreatorError("limits must be numbers", where)
             self.values[n] = self._add(lambda _, context: clamp_op(low, high, context), self.module, value, (where,))

@@ -115,6 +115,8 @@ def _bound(value: float, fmt: FixedPoint, end: int) -> int:
         raise CreatorError("its bound is NaN")
     if (value >= fmt.max_value and end == fmt.max_code) or (value <= fmt.min_value and end == fmt.min_code):
         return end
+    if value > fmt.max_value or value < fmt.min_value:
+        return fmt.max_code + 1 if value > 0 else fmt.min_code - 1  # outside, which the caller refuses
     scaled = math.ldexp(value, fmt.frac_bits)
     if not scaled.is_integer():
         raise CreatorError(

@@ -17,7 +17,7 @@ from creator.graph.vectors import check_vectors
 from creator.nn.exact import eval_dtype
 from creator.ops.base import MAX_ELEMENTS
 from creator.passes import OPTIMISE, run_passes
-from creator.tracing.lower import Lowering
+from creator.tracing.lower import Lowering, reason
 from creator.tracing.modules import MODULES
 
 CHECK_VECTORS = 32
@@ -70,9 +70,8 @@ def _fx_module(model: torch.nn.Module) -> torch.fx.GraphModule:
     except CreatorError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever the user's forward raises under tracing
-        reason = str(error).split("\n")[0]
         raise CreatorError(
-            f"its forward cannot be traced: {reason}", type(model).__name__, "avoid control flow that depends on values"
+            f"its forward cannot be traced: {reason(error)}", type(model).__name__, "avoid control flow that depends on values"
         ) from None
 
 
@@ -91,6 +90,9 @@ def _eval_mode(model: torch.nn.Module) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
+        for path, module in model.named_modules():
+            if module.training:
+                raise CreatorError("it stays in training mode after eval()", path or "the model", "let train(False) reach it")
         yield
     finally:
         for module, training in modes:
@@ -112,15 +114,16 @@ def _check_against(model: torch.nn.Module, graph: Graph) -> None:
     x = check_vectors(graph, CHECK_VECTORS)
     dtype = eval_dtype(torch.float32, graph.input_format)
     values = torch.from_numpy(graph.input_format.from_integers(x)).to(device=_device(model), dtype=dtype)
-    try:
-        outputs = model(values).double().cpu().numpy()
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise CreatorError(
-            f"fails on a batch of {len(x)}: {reason}", type(model).__name__, "do not write the batch size into the model"
-        ) from None
-    y = graph.output_format.to_integers(outputs)
-    if not np.array_equal(y, graph.run(x)):
+    outputs = []
+    for grad in (False, True):  # a forward may ask
+        try:
+            with torch.set_grad_enabled(grad):
+                outputs.append(model(values).detach().double().cpu().numpy())
+        except RuntimeError as error:
+            what = f"fails on a batch of {len(x)}: {reason(error)}"
+            raise CreatorError(what, type(model).__name__, "do not write the batch size into the model") from None
+    expected = graph.run(x)
+    if not all(np.array_equal(graph.output_format.to_integers(y), expected) for y in outputs):
         raise CreatorError(
             "the integer graph does not reproduce the model's outputs",
             type(model).__name__,
