@@ -76,7 +76,8 @@ def test_vhdl_at_full_speed(case: Case, op: str, built) -> None:
 def test_vhdl_stalled_after_a_reset_in_mid_frame(case: Case, op: str, built) -> None:
     graph, _, folder = built(case)
     x = check_vectors(graph, VECTORS // 2, seed=3)
-    cut = graph.input_type.size + max(1, graph.input_type.size // 2)
+    # More than a frame and a half, so that stages and stream registers are full when the reset comes.
+    cut = min(graph.input_type.size * 3 // 2 + 16, x.size - 1)
     for seed in (1, 2):
         run = creator.simulate(folder, x, bench="vhdl", stalls=seed, interrupt=cut)
         assert run.mismatches == 0, run.first

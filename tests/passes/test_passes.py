@@ -308,9 +308,5 @@ def test_after_lowering_every_accumulator_fits_its_sums() -> None:
 
 @pytest.mark.parametrize("output", [F(8, 4, signed=False), F(8, 4, symmetric=True)], ids=str)
 def test_a_change_of_sign_or_symmetry_alone_is_no_identity(output: FixedPoint) -> None:
-    builder = Builder(TensorType((2,), F(8, 4)))
-    name = builder.add(
-        Quantize(output, Rounding.FLOOR, Overflow.SATURATE, output.min_code, output.max_code), builder.input, ("q",)
-    )
-    graph = builder.graph(name)
+    graph = chain(quantize(output), entry=F(8, 4))
     assert len(drop_identities(graph).nodes) == 1

@@ -57,7 +57,7 @@ class AlwaysDropping(torch.nn.Sequential):
 
 def test_a_module_that_stays_in_training_is_refused() -> None:
     model = AlwaysDropping(nn.Quantize(FixedPoint(8, 4)), nn.Linear(4, 3), torch.nn.Dropout(1e-4))
-    with pytest.raises(CreatorError, match="^2: it stays in training mode"):
+    with pytest.raises(CreatorError, match=r"^2: it stays in training mode"):
         creator.trace(model, 4)
 
 
