@@ -104,10 +104,9 @@ begin
     resetn <= '1';
     if interrupt > 0 then
       send(interrupt, 8 * interrupt + 64);
+      -- One cycle: a longer reset would hide what it fails to clear.
       resetn <= '0';
-      for i in 1 to 2 loop
-        wait until rising_edge(clock);
-      end loop;
+      wait until rising_edge(clock);
       resetn <= '1';
     end if;
     running <= true;
