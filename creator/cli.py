@@ -200,7 +200,7 @@ def _read_array(path: str) -> Any:
         raise CreatorError("there is no such file", path)
     try:
         with open(path, "rb") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
+            return np.lib.format.read_array(file)  # which refuses objects unless told otherwise
     except Exception as error:  # noqa: BLE001 - numpy parses the header of any file, and lets its parser's errors out
         raise CreatorError(f"cannot be read as a .npy file: {error}", path, "write it with numpy.save") from None
 
