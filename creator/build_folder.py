@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from creator.errors import CreatorError
+from creator.errors import CreatorError, as_path
 from creator.graph import Graph, load
 from creator.render.fileset import KIND, MANIFEST, VERSION, describe, is_build
 
@@ -37,9 +37,7 @@ class BuildFolder:
         Raises:
             CreatorError: if this is not a complete build folder.
         """
-        if not isinstance(folder, (str, os.PathLike)):
-            raise CreatorError(f"expected a build folder, got {type(folder).__name__}", hint="design.write(folder) makes one")
-        path = Path(folder).absolute()
+        path = as_path(folder, "pass a build folder, which design.write(folder) makes").absolute()
         if not path.is_dir():
             raise CreatorError("there is no such folder", str(folder), "make it with `creator translate MODEL -o FOLDER`")
         if not is_build(path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 
 class CreatorError(ValueError):
     """A refusal: what is wrong, where, and what to do about it.
@@ -31,3 +34,10 @@ class CreatorError(ValueError):
 
 class CheckFailedError(CreatorError):
     """A finding, not a refusal: the hardware was run and did something wrong. The command line exits with 1, not 2."""
+
+
+def as_path(value: object, hint: str = "") -> Path:
+    """``value`` as a path; refused if it cannot be one."""
+    if not isinstance(value, (str, os.PathLike)) or "\0" in os.fsdecode(value):
+        raise CreatorError(f"expected a path, got {value!r:.80}", hint=hint)
+    return Path(os.fsdecode(value))

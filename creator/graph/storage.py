@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from creator.errors import CreatorError
+from creator.errors import CreatorError, as_path
 from creator.graph.graph import Graph
 from creator.graph.text import arrays_of, parse_graph, print_graph
 
@@ -22,7 +21,7 @@ def graph_bytes(graph: Graph) -> bytes:
 
 def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     """Writes ``graph`` to ``path``, whole or not at all."""
-    target = Path(path)
+    target = as_path(path)
     if not target.parent.is_dir():
         raise CreatorError("the folder does not exist", str(target.parent), "create it first")
     partial = target.with_name(f".{target.name}.{os.getpid()}")
@@ -40,7 +39,7 @@ def load(path: str | os.PathLike[str]) -> Graph:
     Raises:
         CreatorError: if the file is missing, truncated, altered into something unsound, or no graph at all.
     """
-    file = Path(path)
+    file = as_path(path)
     try:
         if not file.is_file():
             raise CreatorError("there is no such file", str(file), "save one with graph.save(path)")

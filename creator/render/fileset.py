@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from creator.errors import CreatorError
+from creator.errors import CreatorError, as_path
 from creator.formats import FixedPoint
 from creator.ops import TensorType
 
@@ -62,7 +62,7 @@ class FileSet:
         Raises:
             CreatorError: if it is neither, or cannot be written.
         """
-        target = Path(folder).absolute()
+        target = as_path(folder).absolute()
         check_writable(target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

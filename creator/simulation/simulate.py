@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from creator.build_folder import BuildFolder
-from creator.errors import CheckFailedError, CreatorError
+from creator.errors import CheckFailedError, CreatorError, as_path
 from creator.formats import IntArray
 from creator.graph.vectors import check_vectors
 from creator.simulation.cocotb_bench import run_cocotb
@@ -78,7 +78,7 @@ def simulate(
 def _waves_file(waves: str | os.PathLike[str] | None) -> Path | None:
     if waves is None:
         return None
-    path = Path(waves).absolute()
+    path = as_path(waves).absolute()
     if not path.parent.is_dir() or path.is_dir():
         raise CreatorError("is not a place for a file", str(path), "name a file in a folder that exists")
     return path

@@ -96,6 +96,6 @@ TARGETS = {target.name: target for target in (_ecp5("25k"), _ecp5("45k"), _ecp5(
 
 def find_target(name: str) -> Target:
     """The target of that name, or a refusal that lists them."""
-    if name not in TARGETS:
+    if not isinstance(name, str) or name not in TARGETS:
         raise CreatorError(f"target {name!r} is unknown", "synthesize", f"choose one of {', '.join(TARGETS)}")
     return TARGETS[name]

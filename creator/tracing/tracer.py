@@ -92,7 +92,9 @@ def _eval_mode(model: torch.nn.Module) -> Iterator[None]:
     try:
         for path, module in model.named_modules():
             if module.training:
-                raise CreatorError("it stays in training mode when told to leave it", path or "the model", "let train(False) reach it")
+                raise CreatorError(
+                    "it stays in training mode when told to leave it", path or "the model", "let train(False) reach it"
+                )
         yield
     finally:
         for module, training in modes:

@@ -336,3 +336,23 @@ def test_loading_a_graph_imports_and_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(CreatorError):
         parse_graph(text, arrays_of(graph))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [None, 3, "a\0b", ["x"]], ids=repr)
+def test_what_is_no_path_is_refused_everywhere(value: object, tmp_path: Path) -> None:
+    graph = chain(linear())
+    calls = [
+        lambda: creator.load(value),
+        lambda: graph.save(value),
+        lambda: creator.translate(graph).write(value),
+        lambda: creator.simulate(value),
+        lambda: creator.synthesize(value),
+    ]
+    for call in calls:
+        with pytest.raises(CreatorError, match="expected a path, got"):
+            call()
+
+
+def test_a_design_in_place_of_its_folder_is_refused_with_the_way_out() -> None:
+    with pytest.raises(CreatorError, match=r"design.write\(folder\)"):
+        creator.simulate(creator.translate(chain(linear())))
