@@ -28,12 +28,13 @@ def find_ghdl() -> tuple[str, tuple[int, int]]:
     if program is None:
         raise CreatorError("GHDL is not installed", "ghdl", GHDL_HINT)
     try:
-        text = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False).stdout
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CreatorError(f"cannot be run: {error}", program, GHDL_HINT) from None
-    match = re.search(r"GHDL (\d+)\.(\d+)", text)
+    match = re.search(r"GHDL (\d+)\.(\d+)", done.stdout)
     if match is None:
-        raise CreatorError("does not say its version", program, GHDL_HINT)
+        reason = " ".join((done.stdout + done.stderr).split()) or "it prints nothing"
+        raise CreatorError(f"does not say its version: {reason}", program, GHDL_HINT)
     version = int(match[1]), int(match[2])
     if version < GHDL_AT_LEAST:
         raise CreatorError(f"GHDL {match[1]}.{match[2]} is too old, 2.0 is needed", program, GHDL_HINT)

@@ -147,4 +147,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except creator.CreatorError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        sys.exit(2)

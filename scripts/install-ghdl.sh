@@ -1,7 +1,11 @@
 #!/bin/sh
 # Installs GHDL with the system's package manager, as root or through sudo; says what to do where it cannot.
 set -eu
-command -v ghdl >/dev/null 2>&1 && exit 0
+# Debian's program ghdl is a wrapper that may be there without a backend, so finding it is not enough.
+works() {
+  ghdl --version >/dev/null 2>&1
+}
+works && exit 0
 
 fail() {
   echo "GHDL is missing and could not be installed: $1" >&2
@@ -28,4 +32,4 @@ elif command -v pacman >/dev/null 2>&1; then
 else
   fail "no package manager that this script knows"
 fi
-command -v ghdl >/dev/null 2>&1 || fail "the package did not bring the program ghdl"
+works || fail "the package did not bring a ghdl that runs"
