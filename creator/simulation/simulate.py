@@ -40,7 +40,7 @@ def simulate(
         build: folder that ``design.write`` made.
         x: codes of the input format, shape (batch, *input_shape); ``None``: corners and 60 seeded random samples.
         stalls: random pauses on both sides, half of the cycles each; an integer is their seed.
-        bench: ``"cocotb"`` checks the protocol as well; ``"vhdl"`` is about four times faster, for bulk.
+        bench: ``"cocotb"`` checks the protocol as well; ``"vhdl"`` starts faster and suits bulk.
         waves: a ``.ghw`` or ``.vcd`` file to write the waveform to.
         interrupt: resets the network after so many input beats of a first try, before the run that counts.
 
