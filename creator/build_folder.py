@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -13,9 +12,7 @@ from typing import Any
 
 from creator.errors import CreatorError, as_path
 from creator.graph import Graph, load
-from creator.render.fileset import KIND, MANIFEST, VERSION, describe, is_build
-
-BENCH = "sim/file_bench.vhd"
+from creator.render.fileset import BENCH, GRAPH, KIND, MANIFEST, VERSION, describe, read_manifest
 
 
 @dataclass(frozen=True)
@@ -40,13 +37,14 @@ class BuildFolder:
         path = as_path(folder, "pass a build folder, which design.write(folder) makes").absolute()
         if not path.is_dir():
             raise CreatorError("there is no such folder", str(folder), "make it with `creator translate MODEL -o FOLDER`")
-        if not is_build(path):
+        manifest = read_manifest(path)
+        if manifest is None:
             raise CreatorError(f"is not a {KIND}: it has no valid {MANIFEST}", str(folder), "make it with `creator translate`")
-        build = cls(path, json.loads((path / MANIFEST).read_text()))
+        build = cls(path, manifest)
         fault = _fault(build.manifest)
         if fault:
             raise CreatorError(f"its {MANIFEST} is not one that creator writes: {fault}", str(folder), "translate again")
-        for name in [*build.sources, BENCH, "graph.creator"]:
+        for name in build.inputs:
             if not (path / name).is_file():
                 raise CreatorError(f"the file {name} is missing", str(folder), "translate again")
             if path.resolve() not in (path / name).resolve().parents:
@@ -59,6 +57,16 @@ class BuildFolder:
         return list(self.manifest["sources"])
 
     @property
+    def bench(self) -> str:
+        """The VHDL bench's file, relative."""
+        return BENCH
+
+    @property
+    def inputs(self) -> list[str]:
+        """The files, relative, that simulation and synthesis read."""
+        return [*self.sources, self.bench, GRAPH]
+
+    @property
     def top(self) -> str:
         """Name of the top entity."""
         return str(self.manifest["top"])
@@ -66,13 +74,12 @@ class BuildFolder:
     def edited(self) -> tuple[str, ...]:
         """The files that are not as they were translated."""
         hashes = self.manifest["sha256"]
-        files = [*self.sources, BENCH, "graph.creator"]
-        return tuple(name for name in files if hashes.get(name) != sha256((self.path / name).read_bytes()).hexdigest())
+        return tuple(name for name in self.inputs if hashes.get(name) != sha256((self.path / name).read_bytes()).hexdigest())
 
     @cached_property
     def graph(self) -> Graph:
         """The graph that the VHDL was translated from."""
-        graph = load(self.path / "graph.creator")
+        graph = load(self.path / GRAPH)
         for name, kind in (("input", graph.input_type), ("output", graph.output_type)):
             if self.manifest[name] != describe(kind):
                 raise CreatorError(f"its {MANIFEST} and its graph have different {name}s", str(self.path), "translate again")

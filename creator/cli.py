@@ -13,7 +13,7 @@ from typing import Any
 
 import creator
 from creator.console import Progress, table
-from creator.errors import CheckFailedError, CreatorError
+from creator.errors import CheckFailedError, CreatorError, as_output_file
 
 DONE, FAILED, REFUSED = 0, 1, 2
 
@@ -143,14 +143,13 @@ def _translate(options: argparse.Namespace) -> int:
 
 def _simulate(options: argparse.Namespace) -> int:
     waves = str(Path(options.build) / "waves.ghw") if options.waves == "" else options.waves
-    if options.outputs is not None and (Path(options.outputs).is_dir() or not Path(options.outputs).absolute().parent.is_dir()):
-        raise CreatorError("is not a place for a file", options.outputs, "create the folder first")
+    outputs = None if options.outputs is None else as_output_file(options.outputs)
     inputs = None if options.inputs is None else _read_array(options.inputs)
     with Progress(quiet=options.quiet) as progress:
         progress(f"simulating {options.build} with {options.bench}")
         run = creator.simulate(options.build, inputs, stalls=options.stalls, bench=options.bench, waves=waves)
-    if options.outputs is not None:
-        _write_array(options.outputs, run.outputs)
+    if outputs is not None:
+        _write_array(outputs, run.outputs)
     rows = [
         ("samples", f"{len(run.outputs)}"),
         ("outputs compared", f"{run.compared}"),
@@ -205,14 +204,14 @@ def _read_array(path: str) -> Any:
         raise CreatorError(f"cannot be read as a .npy file: {error}", path, "write it with numpy.save") from None
 
 
-def _write_array(path: str, array: Any) -> None:
+def _write_array(path: Path, array: Any) -> None:
     import numpy as np
 
     try:
         with open(path, "wb") as file:
             np.save(file, array)
     except OSError as error:
-        raise CreatorError(f"cannot be written: {error.strerror}", path) from None
+        raise CreatorError(f"cannot be written: {error.strerror}", str(path)) from None
 
 
 if __name__ == "__main__":

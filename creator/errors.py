@@ -36,6 +36,16 @@ class CheckFailedError(CreatorError):
     """A finding, not a refusal: the hardware was run and did something wrong. The command line exits with 1, not 2."""
 
 
+def as_output_file(value: object) -> Path:
+    """``value`` as the absolute path of a file that can be written; refused before any work if it cannot."""
+    path = as_path(value).absolute()
+    if not path.parent.is_dir():
+        raise CreatorError("the folder does not exist", str(path.parent), "create it first")
+    if path.is_dir():
+        raise CreatorError("cannot be written: it is a folder", str(path), "name a file in it")
+    return path
+
+
 def as_path(value: object, hint: str = "") -> Path:
     """``value`` as a path; refused if it cannot be one."""
     if not isinstance(value, (str, os.PathLike)) or "\0" in os.fsdecode(value):

@@ -176,7 +176,7 @@ def round_float(x: npt.NDArray[np.float64], rounding: Rounding) -> npt.NDArray[n
     ``x - floor(x)`` is exact or is rounded to 1 from just below it, so comparing it with one half never errs; adding one
     half before ``floor`` would, at 0.49999999999999994.
     """
-    match Rounding(rounding):
+    match check_rounding(Rounding(rounding)):
         case Rounding.HALF_EVEN:
             return np.rint(x)
         case Rounding.FLOOR:
@@ -185,9 +185,8 @@ def round_float(x: npt.NDArray[np.float64], rounding: Rounding) -> npt.NDArray[n
             return np.trunc(x)
         case Rounding.HALF_UP:
             return _half_up(x)
-        case Rounding.HALF_AWAY:
+        case _:
             return np.copysign(_half_up(np.abs(x)), x)
-    raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
 
 
 def _half_up(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -198,9 +197,7 @@ def _half_up(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def shift_round(codes: IntArray, shift: int, rounding: Rounding) -> IntArray:
     """round(codes * 2**-shift) for ``shift`` >= 0, exact for every int64 code and any shift."""
-    rounding = Rounding(rounding)
-    if rounding is Rounding.STOCHASTIC:
-        raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
+    rounding = check_rounding(Rounding(rounding))
     if shift == 0:
         return codes
     if shift > 62:
@@ -260,6 +257,13 @@ def requantize(
     high, low = output.max_code >> left, -(-output.min_code >> left)
     shifted = np.clip(codes, low, high) << min(left, 62)
     return np.where(codes > high, output.max_code, np.where(codes < low, output.min_code, shifted)).astype(np.int64)
+
+
+def check_rounding(rounding: Rounding) -> Rounding:
+    """``rounding``, refused if it is for training only."""
+    if rounding is Rounding.STOCHASTIC:
+        raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
+    return rounding
 
 
 def check_wrap(fmt: FixedPoint, overflow: Overflow) -> Overflow:

@@ -7,7 +7,7 @@ import os
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from creator.errors import CreatorError, as_path
+from creator.errors import CreatorError, as_output_file, as_path
 from creator.graph.graph import Graph
 from creator.graph.text import arrays_of, parse_graph, print_graph
 
@@ -21,9 +21,7 @@ def graph_bytes(graph: Graph) -> bytes:
 
 def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     """Writes ``graph`` to ``path``, whole or not at all."""
-    target = as_path(path)
-    if not target.parent.is_dir():
-        raise CreatorError("the folder does not exist", str(target.parent), "create it first")
+    target = as_output_file(path)
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         partial.write_bytes(graph_bytes(graph))

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, Overflow, Rounding, check_wrap
+from creator.formats import FixedPoint, Overflow, Rounding, check_rounding, check_wrap
 from creator.quantize import StraightThrough, fake_quantize
 
 EXACT_BITS = 52
@@ -35,8 +35,7 @@ class OutputQuantizer:
         """``y`` on the output's grid, as ``dtype``; as float64 where float32 has too few digits for the format."""
         if training:
             return fake_quantize(y, self.format, self.rounding, self.overflow, self.ste)
-        if self.rounding is Rounding.STOCHASTIC:
-            raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
+        check_rounding(self.rounding)
         result = eval_dtype(dtype, self.format)
         y = y.double()
         if bool(torch.isnan(y).any()):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, Overflow, Rounding
+from creator.formats import FixedPoint, Overflow, Rounding, check_rounding
 from creator.nn import elementary
 from creator.nn.exact import OutputQuantizer, checked_format, eval_dtype
 from creator.quantize import StraightThrough, quantize_gradient
@@ -87,8 +87,7 @@ class Lookup(torch.nn.Module):
         return _Table.apply(x, self) if x.requires_grad else self._exact(x)  # type: ignore[no-any-return]
 
     def _exact(self, x: torch.Tensor) -> torch.Tensor:
-        if self.quantizer.rounding is Rounding.STOCHASTIC:
-            raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
+        check_rounding(self.quantizer.rounding)
         # Adding zero makes -0.0 the code zero that it is in hardware.
         values, index = np.unique(x.detach().double().cpu().numpy().reshape(-1) + 0.0, return_inverse=True)
         try:

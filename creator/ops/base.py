@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, IntArray, Overflow, Rounding, check_wrap
+from creator.formats import FixedPoint, IntArray, Overflow, Rounding, check_rounding, check_wrap
 
 MAX_BITS = 52
 """Of every value and every sum. PyTorch evaluates in float64, which holds these, and every rounding of them, exactly."""
@@ -132,8 +132,7 @@ def check_limits(low: int, high: int, fmt: FixedPoint) -> None:
 
 def check_overflow(fmt: FixedPoint, rounding: Rounding, overflow: Overflow) -> None:
     """Refuses what no hardware can do."""
-    if rounding is Rounding.STOCHASTIC:
-        raise CreatorError("stochastic rounding is for training only", hint="choose another rounding for inference")
+    check_rounding(rounding)
     check_wrap(fmt, overflow)
 
 

@@ -15,7 +15,7 @@ from creator.graph.storage import graph_bytes
 from creator.passes import LOWER, run_passes
 from creator.render.cores import core_files
 from creator.render.environment import render
-from creator.render.fileset import KIND, MANIFEST, VERSION, FileSet, beat_bits, describe
+from creator.render.fileset import BENCH, GRAPH, KIND, MANIFEST, VERSION, FileSet, beat_bits, describe
 from creator.render.names import PREDEFINED, VERILOG, Names, is_legal
 from creator.render.values import Identifier
 from creator.resources import resource_folder
@@ -128,8 +128,8 @@ class _Renderer:
         instances = self._instances(cores)
         self._source(str(self.network), render("network", self._shared() | {"entity": self.network, "cores": instances}))
         self._source(str(self.top), render("top", self._shared() | {"entity": self.top, "network_entity": self.network}))
-        self.files.add("sim/file_bench.vhd", render("file_bench", self._shared() | {"entity": self.bench, "top": self.top}))
-        self.files.add("graph.creator", graph_bytes(self.graph))
+        self.files.add(BENCH, render("file_bench", self._shared() | {"entity": self.bench, "top": self.top}))
+        self.files.add(GRAPH, graph_bytes(self.graph))
         self.files.add("graph.txt", self.graph.text())
         self.files.add("plan.txt", self.plan.text())
         manifest = self._manifest(instances)

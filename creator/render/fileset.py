@@ -16,6 +16,8 @@ from creator.formats import FixedPoint
 from creator.ops import TensorType
 
 MANIFEST = "manifest.json"
+BENCH = "sim/file_bench.vhd"
+GRAPH = "graph.creator"
 KIND = "creator build"
 VERSION = 1
 
@@ -107,8 +109,9 @@ def check_writable(target: Path) -> None:
 def _foreign(target: Path) -> str:
     """The first file in the folder ``target`` that is not from an earlier build, its simulation or its synthesis."""
     ours, later = set[str](), ""
-    if is_build(target):
-        hashes = json.loads((target / MANIFEST).read_text()).get("sha256")
+    manifest = read_manifest(target)
+    if manifest is not None:
+        hashes = manifest.get("sha256")
         ours, later = {MANIFEST, *(hashes if isinstance(hashes, dict) else ())}, "synthesis/"
     for path in sorted(target.rglob("*")):
         name = path.relative_to(target).as_posix()
@@ -118,13 +121,13 @@ def _foreign(target: Path) -> str:
     return ""
 
 
-def is_build(folder: Path) -> bool:
-    """Whether ``folder`` has the manifest of a build."""
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a build, as it stands in the file; ``None`` if ``folder`` has none."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("kind") == KIND
+        return None
+    return manifest if isinstance(manifest, dict) and manifest.get("kind") == KIND else None
 
 
 def beat_bits(fmt: FixedPoint) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from creator.build_folder import BENCH
 from creator.errors import CheckFailedError
 from creator.simulation.job import QUIET, STANDARD, Job, Trace, compile_design, decode, first_error
 from creator.tools import run_tool
@@ -14,7 +13,7 @@ from creator.tools import run_tool
 
 def run_file_bench(job: Job, folder: Path) -> Trace:
     """Runs ``job`` in the empty ``folder``."""
-    ghdl = compile_design(job.build, folder, (BENCH,))
+    ghdl = compile_design(job.build, folder, (job.build.bench,))
     width = int(job.build.manifest["input"]["beat_bits"])
     (folder / "vectors.txt").write_text(_vectors(job, width))
     generics = {

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from creator.build_folder import BuildFolder
-from creator.errors import CheckFailedError, CreatorError, as_path
+from creator.errors import CheckFailedError, CreatorError, as_output_file
 from creator.formats import IntArray
 from creator.graph.vectors import check_vectors
 from creator.simulation.cocotb_bench import run_cocotb
@@ -62,7 +62,8 @@ def simulate(
         raise CreatorError("there are no vectors", "input vectors", "pass at least one sample")
     repeats = -(-LEAST_FRAMES // len(vectors))
     frames = np.concatenate([vectors] * repeats).reshape(len(vectors) * repeats, -1)
-    job = Job(folder, frames, stalls=int(stalls), interrupt=interrupt, waves=_waves_file(waves))
+    waves_file = None if waves is None else as_output_file(waves)
+    job = Job(folder, frames, stalls=int(stalls), interrupt=interrupt, waves=waves_file)
     with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
         trace = run_cocotb(job, Path(scratch))[0] if bench == "cocotb" else run_file_bench(job, Path(scratch))
     if len(trace.codes) != job.expected_beats or len(trace.starts) != job.frames:
@@ -73,15 +74,6 @@ def simulate(
         )
     expected = graph.run(frames.reshape(-1, *graph.input_shape)).reshape(job.frames, -1)
     return _verdict(job, trace, expected, len(vectors), bench)
-
-
-def _waves_file(waves: str | os.PathLike[str] | None) -> Path | None:
-    if waves is None:
-        return None
-    path = as_path(waves).absolute()
-    if not path.parent.is_dir() or path.is_dir():
-        raise CreatorError("is not a place for a file", str(path), "name a file in a folder that exists")
-    return path
 
 
 def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: str) -> Run:

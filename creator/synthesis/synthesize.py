@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from creator.build_folder import BuildFolder
-from creator.errors import CreatorError, as_path
+from creator.errors import CreatorError, as_output_file
 from creator.simulation.job import STANDARD, compile_design, first_error
 from creator.synthesis.report import Report
 from creator.synthesis.targets import Target, find_target
@@ -73,10 +73,7 @@ def _bitstream_file(bitstream: str | os.PathLike[str] | None, target: Target) ->
         return None
     if target.packer is None:
         raise CreatorError(f"there is no bitstream for {target.name}", hint="choose a target with place and route")
-    path = as_path(bitstream).absolute()
-    if not path.parent.is_dir():
-        raise CreatorError("the folder does not exist", str(path.parent), "create it first")
-    return path
+    return as_output_file(bitstream)
 
 
 class _Flow:

@@ -109,7 +109,10 @@ class Lowering(torch.fx.Interpreter):
                 raise CreatorError(
                     "changes in place a value that is still in use", where, "use the version that is not in place"
                 )
-        if n.op in ("call_function", "call_method") and reads:
+        if n.op == "call_module" and n not in self.values:
+            # A module that at most reshapes: what it does is seen from the shape of its result.
+            self.values[n] = self._reshaped(self.values[n.all_input_nodes[0]], result, where)
+        elif n.op in ("call_function", "call_method") and reads:
             self._function(n, result, where)
         return result
 
@@ -133,14 +136,14 @@ class Lowering(torch.fx.Interpreter):
             self._batch_norm(n, module, where)
         elif isinstance(module, Linear) and n.users and all(self._is_batch_norm(user) for user in n.users):
             self.values[n] = value  # the normalisation takes the layer's place
-        elif handler is None:
-            self._reshape_later(n, value, where)
-        elif isinstance(value, _Raw):
-            raise CreatorError("its input has no number format", where, "begin the network with nn.Quantize(FixedPoint(8, 4))")
-        else:
+        elif handler is not None:
             self.values[n] = self._add(handler, module, value, (where,))
 
-    def _add(self, handler: Callable[..., Any], module: torch.nn.Module, source: str, paths: tuple[str, ...]) -> str:
+    def _add(self, handler: Callable[..., Any], module: torch.nn.Module, source: str | _Raw, paths: tuple[str, ...]) -> str:
+        """Appends what ``handler`` makes of ``module``, reading ``source``, which must have a format."""
+        if isinstance(source, _Raw):
+            hint = "begin the network with nn.Quantize(FixedPoint(8, 4))"
+            raise CreatorError("its input has no number format", paths[0], hint)
         assert self.builder is not None
         try:
             op = handler(module, Context(self.builder.type_of(source)))
@@ -171,17 +174,9 @@ class Lowering(torch.fx.Interpreter):
                 "BatchNorm1d must come right after creator.nn.Linear", where, "move it, or use torch.nn.Identity"
             )
         source = self.values[before.all_input_nodes[0]]
-        if isinstance(source, _Raw):
-            raise CreatorError("its input has no number format", str(before.target), "begin the network with nn.Quantize")
         self.values[n] = self._add(
             lambda bn, context: folded_op(linear, bn, context), module, source, (str(before.target), where)
         )
-
-    def _reshape_later(self, n: torch.fx.Node, value: str | _Raw, where: str) -> None:
-        """Modules that at most reshape: what they do is seen from the shape of their result."""
-        self.values[n] = value
-        result = self.fetch_attr(str(n.target))(self.env[n.all_input_nodes[0]])
-        self.values[n] = self._reshaped(value, result, where)
 
     def _reshaped(self, value: str | _Raw, result: Any, where: str) -> str | _Raw:
         if result.ndim < 2 or result.shape[0] != self.BATCH:
@@ -209,7 +204,7 @@ class Lowering(torch.fx.Interpreter):
             self.values[n] = self._reshaped(value, result, where)
         elif n.target in _DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):
             self.values[n] = value
-        elif n.target in _CLAMPS and not isinstance(value, _Raw):
+        elif n.target in _CLAMPS:
             try:
                 low, high = _CLAMPS[n.target](*n.args[1:], **n.kwargs)
             except TypeError:
@@ -217,8 +212,6 @@ class Lowering(torch.fx.Interpreter):
             if not all(bound is None or isinstance(bound, (int, float)) for bound in (low, high)):
                 raise CreatorError("limits must be numbers", where)
             self.values[n] = self._add(lambda _, context: clamp_op(low, high, context), self.module, value, (where,))
-        elif n.target in _CLAMPS:
-            raise CreatorError("its input has no number format", where, "begin the network with nn.Quantize")
         else:
             hint = _HINTS.get(where.rsplit(".", 1)[-1], "use layers from creator.nn")
             raise CreatorError("this operation is not supported", where, hint)
