@@ -8,12 +8,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from creator.affine import Affine
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding
 
 if TYPE_CHECKING:
-    from creator import nn, quantize
+    from creator import nn, optim, quantize
+    from creator.diagnostics import compare, summarize
     from creator.graph import Graph, load
+    from creator.preparation import QConfig, QConfigMapping, Target, calibrate, convert, prepare
     from creator.render import Design, translate
     from creator.simulation import simulate
     from creator.synthesis import synthesize
@@ -22,6 +25,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "QConfig": "creator.preparation",
+    "QConfigMapping": "creator.preparation",
+    "Target": "creator.preparation",
+    "calibrate": "creator.preparation",
+    "convert": "creator.preparation",
+    "prepare": "creator.preparation",
+    "compare": "creator.diagnostics",
+    "summarize": "creator.diagnostics",
     "Graph": "creator.graph",
     "load": "creator.graph",
     "trace": "creator.tracing",
@@ -30,19 +41,29 @@ _LAZY = {
     "simulate": "creator.simulation",
     "synthesize": "creator.synthesis",
 }
-_MODULES = ("nn", "quantize")
+_MODULES = ("nn", "optim", "quantize")
 
 __all__ = [
+    "Affine",
     "CreatorError",
     "Design",
     "FixedPoint",
     "Graph",
     "Overflow",
+    "QConfig",
+    "QConfigMapping",
     "Rounding",
+    "Target",
+    "calibrate",
+    "compare",
+    "convert",
     "load",
     "nn",
+    "optim",
+    "prepare",
     "quantize",
     "simulate",
+    "summarize",
     "synthesize",
     "trace",
     "translate",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-import torch
+# The tests run in parallel already, on small tensors: threads of torch would only wait for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
 
-import creator
-from creator import FixedPoint, nn
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+import creator  # noqa: E402
+from creator import FixedPoint, nn  # noqa: E402
 
 
 def small_model() -> torch.nn.Sequential:

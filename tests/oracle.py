@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from creator import FixedPoint, Overflow, Rounding
+import numpy as np
+
+from creator import FixedPoint, Graph, Overflow, Rounding
+from creator.affine import Format
+from creator.ops import Linear, Op, Rescale, TensorType
 
 ROUNDINGS = [rounding for rounding in Rounding if rounding is not Rounding.STOCHASTIC]
 OVERFLOWS = list(Overflow)
@@ -53,3 +57,45 @@ def limited(code: int, fmt: FixedPoint, overflow: Overflow) -> int:
 def code_of(value: Fraction | float, fmt: FixedPoint, rounding: Rounding, overflow: Overflow) -> int:
     """The code that a value becomes: rounded first, limited after."""
     return limited(rounded(Fraction(value) * power(fmt.frac_bits), rounding), fmt, overflow)
+
+
+def zero_point(fmt: Format) -> int:
+    """The code of the value zero."""
+    return 0 if isinstance(fmt, FixedPoint) else fmt.zero_point
+
+
+def rescaled(op: Rescale, source: Format, code: int, channel: int) -> int:
+    """What a rescale node makes of one code on one channel."""
+    factors = op.factors.tolist()
+    factor = factors[channel if len(factors) > 1 else 0]
+    value = Fraction((code - zero_point(source)) * factor, 2**op.shift)
+    return min(max(rounded(value, op.rounding) + zero_point(op.output), op.low), op.high)
+
+
+def _linear(op: Linear, source: TensorType, sample: list[int]) -> list[int]:
+    sums = []
+    for row, bias in zip(op.weight.tolist(), op.bias.tolist(), strict=True):
+        products = sum(w * x for w, x in zip(row, sample, strict=True))
+        value = (products * power(-op.weight_format.frac_bits - source.format.frac_bits)) + bias * power(
+            -op.accumulator.frac_bits
+        )
+        sums.append(min(max(code_of(value, op.output, op.rounding, op.overflow), op.low), op.high))
+    return sums
+
+
+def _applied(op: Op, source: TensorType, values: np.ndarray) -> np.ndarray:
+    if isinstance(op, Rescale):
+        channels = source.shape[-1]
+        flat = [rescaled(op, source.format, code, i % channels) for i, code in enumerate(values.ravel().tolist())]
+        return np.array(flat, dtype=np.int64).reshape(values.shape)
+    if isinstance(op, Linear):
+        return np.array([_linear(op, source, sample) for sample in values.tolist()], dtype=np.int64)
+    return op.run((source,), (values,))
+
+
+def run(graph: Graph, x: np.ndarray) -> np.ndarray:
+    """The graph's output codes for input codes ``x``; rescale and linear nodes on Python's integers."""
+    values = {graph.input: x}
+    for node in graph.nodes:
+        values[node.name] = _applied(node.op, graph.type_of(node.inputs[0]), values[node.inputs[0]])
+    return values[graph.output]

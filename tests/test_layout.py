@@ -43,6 +43,7 @@ LOADED = "import sys; print([name for name in ('torch', 'cocotb', 'jinja2', 'skl
         ("import creator; creator.translate, creator.simulate, creator.synthesize", "['jinja2']"),
         ("import creator.doctor; creator.doctor.examine()", "[]"),
         ("import creator; creator.trace, creator.nn", "['torch']"),
+        ("import creator; creator.prepare, creator.convert, creator.summarize, creator.optim", "['torch']"),
     ],
 )
 def test_imports_are_lazy(statement: str, loaded: str) -> None:
@@ -205,11 +206,12 @@ def test_the_scan_finds(line: str) -> None:
 
 # What may import what, at module level.
 
-CORE = {"creator.errors", "creator.formats"}
+CORE = {"creator.errors", "creator.formats", "creator.affine"}
 GRAPH = CORE | {"creator.ops", "creator.graph"}
 MAY_IMPORT = {
     "creator/errors.py": set(),
     "creator/formats.py": {"creator.errors", "numpy"},
+    "creator/affine.py": {"creator.errors", "creator.formats", "numpy"},
     "creator/resources.py": {"creator.errors"},
     "creator/tools.py": {"creator.errors"},
     "creator/console.py": set(),
@@ -224,6 +226,11 @@ MAY_IMPORT = {
     "creator/synthesis": CORE | {"creator.synthesis", "creator.simulation", "creator.build_folder", "creator.tools"},
     "creator/quantize": CORE | {"creator.quantize", "numpy", "torch"},
     "creator/nn": CORE | {"creator.nn", "creator.quantize", "numpy", "torch"},
+    "creator/optim": CORE | {"creator.optim", "creator.quantize", "torch"},
+    "creator/preparation": CORE
+    | {"creator", "creator.preparation", "creator.nn", "creator.quantize", "creator.tracing", "torch"},
+    "creator/diagnostics": GRAPH
+    | {"creator", "creator.diagnostics", "creator.nn", "creator.quantize", "creator.console", "numpy", "torch"},
     "creator/tracing": GRAPH | {"creator", "creator.tracing", "creator.passes", "creator.nn", "numpy", "torch"},
     "creator/loading.py": GRAPH,
     "creator/doctor.py": {"creator.errors", "creator.tools"},

@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from creator.affine import Format
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, IntArray
+from creator.formats import IntArray
 from creator.ops import Interval, Op, TensorType
 
 
@@ -67,7 +68,7 @@ class Graph:
         return self.input_type.shape
 
     @property
-    def input_format(self) -> FixedPoint:
+    def input_format(self) -> Format:
         """Format of the input's codes."""
         return self.input_type.format
 
@@ -82,7 +83,7 @@ class Graph:
         return self.output_type.shape
 
     @property
-    def output_format(self) -> FixedPoint:
+    def output_format(self) -> Format:
         """Format of the result's codes."""
         return self.output_type.format
 

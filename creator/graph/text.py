@@ -5,7 +5,8 @@
     linear_1 = linear(input) weight=@[32,64] weight_format=fixed<6,5> ... : fixed<8,4>[32] from "1" "2"
     return linear_1
 
-An array is printed as ``@`` and its shape; its numbers are the tensor ``<node>.<field>`` that is saved next to the text.
+An array is printed as ``@`` and its shape; its numbers are the tensor ``<node>.<field>`` that is saved next to the text. An
+``Affine`` format is printed as ``affine<8,0.05,3>``: bits, scale and zero point.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray, Overflow, Rounding
 from creator.graph.graph import Graph, Node
@@ -25,8 +27,9 @@ from creator.ops import REGISTRY, TensorType
 
 HEADER = "creator-graph 1"
 
-_FORMAT = re.compile(r"(u?)fixed<(\d+),(-?\d+)(,symmetric)?>")
-_TYPE = re.compile(r"(u?fixed<[^>]*>)\[([\d,]*)\]")
+_FIXED = re.compile(r"(u?)fixed<(\d+),(-?\d+)(,symmetric)?>")
+_AFFINE = re.compile(r"(u?)affine<(\d+),([\d.e+-]+),(-?\d+)(,symmetric)?>")
+_TYPE = re.compile(r"(u?(?:fixed|affine)<[^>]*>)\[([\d,]*)\]")
 _NODE = re.compile(r'(\w+) = (\w+)\((\w+)\)((?: \w+=\S+)*) : (\S+)((?: from)?(?: "(?:[^"\\]|\\.)*")*)')
 _PATH = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -112,6 +115,8 @@ def _parse_node(line: str, arrays: Mapping[str, IntArray]) -> Node:
 
 def _parse(text: str, hint: Any, key: str, arrays: Mapping[str, IntArray]) -> Any:
     if hint is FixedPoint:
+        return _parse_fixed(text)
+    if hint == Format:
         return _parse_format(text)
     if hint in (Rounding, Overflow):
         return hint(text)
@@ -128,11 +133,20 @@ def _parse(text: str, hint: Any, key: str, arrays: Mapping[str, IntArray]) -> An
     return arrays[key]
 
 
-def _parse_format(text: str) -> FixedPoint:
-    match = _FORMAT.fullmatch(text)
+def _parse_fixed(text: str) -> FixedPoint:
+    match = _FIXED.fullmatch(text)
     if match is None:
-        raise CreatorError(f"{text!r} is not a format")
+        raise CreatorError(f"{text!r} is not a fixed-point format")
     return FixedPoint(int(match[2]), int(match[3]), signed=not match[1], symmetric=bool(match[4]))
+
+
+def _parse_format(text: str) -> Format:
+    match = _AFFINE.fullmatch(text)
+    if match is None:
+        return _parse_fixed(text)
+    # The shortest decimal that float64 tells from its neighbours, as repr prints it, comes back as the same float64.
+    scale, zero_point = float(match[3]), int(match[4])
+    return Affine(scale, zero_point, int(match[2]), signed=not match[1], symmetric=bool(match[5]))
 
 
 def _parse_type(text: str) -> TensorType:

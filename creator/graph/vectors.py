@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from creator.affine import Affine
 from creator.formats import IntArray
 from creator.graph.graph import Graph
 
 
 def corner_vectors(graph: Graph) -> IntArray:
-    """Samples that are all lowest, all highest, all zero, and alternate between the ends; shape (4, *input_shape)."""
+    """Samples that are all lowest, all highest, all of the value zero, and alternate between the ends.
+
+    Shape (4, *input_shape).
+    """
     fmt, shape = graph.input_format, graph.input_shape
-    flat = [np.full(shape, code, dtype=np.int64) for code in (fmt.min_code, fmt.max_code, 0)]
+    zero = fmt.zero_point if isinstance(fmt, Affine) else 0
+    flat = [np.full(shape, code, dtype=np.int64) for code in (fmt.min_code, fmt.max_code, zero)]
     ends = np.where(np.arange(graph.input_type.size) % 2, fmt.min_code, fmt.max_code).reshape(shape)
     return np.stack([*flat, ends])
 

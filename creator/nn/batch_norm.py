@@ -1,4 +1,4 @@
-"""Batch normalisation that is part of the linear layer before it, in training as in hardware."""
+"""Batch normalisation that is part of the layer before it, in training as in hardware."""
 
 from __future__ import annotations
 
@@ -6,20 +6,29 @@ import torch
 import torch.nn.functional as F
 
 from creator.errors import CreatorError
-from creator.nn.linear import Linear, version_of
+from creator.nn.conv import Conv1d, Conv2d
+from creator.nn.linear import Linear
+from creator.nn.weighted import Weighted, version_of
 
 
-class BatchNorm1d(torch.nn.BatchNorm1d):
-    """Normalises the exact sum of the :class:`Linear` right before it, before that layer rounds.
+class _BatchNorm(torch.nn.modules.batchnorm._BatchNorm):
+    """Normalises the exact sum of the layer right before it, before that layer rounds.
 
-    In eval mode the two are one linear layer with the weights ``W * gamma / sqrt(running_var + eps)`` and the bias
-    ``beta + (b - running_mean) * gamma / sqrt(running_var + eps)``, quantized to the linear layer's weight and bias formats:
-    the hardware. In training the same scaled weights are quantized, and the batch's statistics are applied to the sum
+    In eval mode the two are one layer with the weights ``W * gamma / sqrt(running_var + eps)`` and the bias
+    ``beta + (b - running_mean) * gamma / sqrt(running_var + eps)``, quantized to the layer's weight and bias formats: the
+    hardware. In training the same scaled weights are quantized, and the batch's statistics are applied to the sum
     (Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", section 3.2.2), so the network
     trains with the rounding that it will have.
 
-    Shape: (batch, num_features), unchanged.
+    Shape: (batch, num_features, ...), unchanged.
     """
+
+    follows: tuple[type[Weighted], ...] = ()
+    frozen_stats = False
+
+    def freeze_stats(self, frozen: bool = True) -> None:
+        """Trains on with the running statistics as they are, the batch's left alone; ``False`` undoes that."""
+        self.frozen_stats = frozen
 
     def scale(self, dtype: torch.dtype) -> torch.Tensor:
         """gamma / sqrt(running_var + eps), shape (num_features,)."""
@@ -30,52 +39,76 @@ class BatchNorm1d(torch.nn.BatchNorm1d):
         deviation = torch.sqrt(self.running_var.to(dtype) + self.eps)
         return (1.0 if self.weight is None else self.weight.to(dtype)) / deviation
 
-    def folded(self, linear: Linear) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weight and bias, in float64, of ``linear`` with this normalisation in it."""
-        self._check_size(linear)
-        scale = self.scale(torch.float64)
+    def folded(self, layer: Weighted, dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight and bias of ``layer`` with this normalisation in it."""
+        self._check_size(layer)
+        scale = self.scale(dtype)
         assert self.running_mean is not None  # torch keeps both statistics or neither
-        bias = 0.0 if linear.bias is None else linear.bias.double()
-        shift = 0.0 if self.bias is None else self.bias.double()
-        return linear.weight.double() * scale[:, None], shift + (bias - self.running_mean.double()) * scale
+        bias = 0.0 if layer.bias is None else layer.bias.to(dtype)
+        shift = 0.0 if self.bias is None else self.bias.to(dtype)
+        weight = layer.weight.to(dtype) * _leading(scale, layer.weight)
+        return weight, shift + (bias - self.running_mean.to(dtype)) * scale
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         source = getattr(input, "creator_source", None)
-        if source is None or not self._is_untouched(input, *source):
-            raise CreatorError("BatchNorm1d must come right after creator.nn.Linear", hint="move it, or use torch.nn.Identity")
-        linear, x, _ = source
-        self._check_size(linear)
-        if not self.training:
-            weight, bias = self.folded(linear)
-            if linear.training:
-                weight, bias = weight.to(x.dtype), bias.to(x.dtype)
-            return linear.compute(x, weight, bias)
-        return self._train(linear, x)
+        if source is None or not isinstance(source[0], self.follows) or not self._is_untouched(input, *source):
+            names = " or ".join(f"creator.nn.{kind.__name__}" for kind in self.follows)
+            raise CreatorError(f"{type(self).__name__} must come right after {names}", hint="move it, or use torch.nn.Identity")
+        layer, x, _ = source
+        return input if layer._norm and layer._norm[0] is self else self.normalised(layer, x)
+
+    def normalised(self, layer: Weighted, x: torch.Tensor) -> torch.Tensor:
+        """The output of ``layer`` for ``x``, normalised before it is rounded."""
+        self._check_size(layer)
+        if self.training and not self.frozen_stats:
+            return self._train(layer, x)
+        weight, bias = self.folded(layer, x.dtype if layer.training else torch.float64)
+        return layer.compute(x, weight, bias)
 
     @staticmethod
-    def _is_untouched(input: torch.Tensor, linear: Linear, x: torch.Tensor, version: int | None) -> bool:
-        """Whether nothing has changed the linear layer's output in place; without torch's count only its value tells."""
+    def _is_untouched(input: torch.Tensor, layer: Weighted, x: torch.Tensor, version: int | None) -> bool:
+        """Whether nothing has changed the layer's output in place; without torch's count only its value tells."""
         if version is None:
-            return torch.equal(input, linear.compute(x, linear.weight, linear.bias))
+            return torch.equal(input, layer(x))
         return version == version_of(input)
 
-    def _check_size(self, linear: Linear) -> None:
-        if linear.out_features != self.num_features:
-            what = f"BatchNorm1d({self.num_features}) follows Linear with {linear.out_features} outputs"
-            raise CreatorError(what, hint=f"use BatchNorm1d({linear.out_features})")
+    def _check_size(self, layer: Weighted) -> None:
+        outputs = layer.weight.shape[0]
+        if outputs != self.num_features:
+            name, kind = type(self).__name__, type(layer).__name__
+            what = f"{name}({self.num_features}) follows {kind} with {outputs} outputs"
+            raise CreatorError(what, hint=f"use {name}({outputs})")
 
-    def _train(self, linear: Linear, x: torch.Tensor) -> torch.Tensor:
-        scale = self.scale(x.dtype)
-        weight, _ = linear.quantized(linear.weight * scale[:, None], None, training=True)
-        scaled = F.linear(x, weight)
+    def _train(self, layer: Weighted, x: torch.Tensor) -> torch.Tensor:
+        scale = self.scale(layer.weight.dtype)
+        weight, _ = layer.quantized(layer.weight * _leading(scale, layer.weight), None, training=True)
+        scaled = layer.product(x, weight, None)
         # Undo the scale, except where gamma is zero: there the sum is zero as well.
-        y = scaled / torch.where(scale == 0, torch.ones_like(scale), scale)
-        if linear.bias is not None:
-            y = y + linear.bias
+        nonzero = torch.where(scale == 0, torch.ones_like(scale), scale)
+        y = scaled / _leading(nonzero, scaled[0])
+        if layer.bias is not None:
+            y = y + _leading(layer.bias, y[0])
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
         momentum = self.momentum
         if momentum is None:  # torch: a cumulative average
-            momentum = 1.0 / float(self.num_batches_tracked)  # type: ignore[arg-type]
+            momentum = 1.0 / float(self.num_batches_tracked)
         y = F.batch_norm(y, self.running_mean, self.running_var, self.weight, self.bias, True, momentum, self.eps)
-        return linear.finish(y, x.dtype)
+        return layer.finish(y, x.dtype, training=True)
+
+
+def _leading(factors: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """``factors``, one for each index along the first axis of ``x``, in a shape that broadcasts against it."""
+    return factors.reshape([-1] + [1] * (x.ndim - 1))
+
+
+class BatchNorm1d(_BatchNorm, torch.nn.BatchNorm1d):
+    """Batch normalisation right after a :class:`Linear` or a :class:`Conv1d`, folded into it; see :class:`_BatchNorm`."""
+
+    follows = (Linear, Conv1d)
+
+
+class BatchNorm2d(_BatchNorm, torch.nn.BatchNorm2d):
+    """Batch normalisation right after a :class:`Conv2d`, folded into it; see :class:`_BatchNorm`."""
+
+    follows = (Conv2d,)

@@ -12,7 +12,8 @@ import torch
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding, check_rounding
 from creator.nn import elementary
-from creator.nn.exact import OutputQuantizer, checked_format, eval_dtype
+from creator.nn.exact import eval_dtype
+from creator.nn.slots import OutputQuantizer, checked_format
 from creator.quantize import StraightThrough, quantize_gradient
 
 FloatArray = npt.NDArray[np.float64]
@@ -47,12 +48,13 @@ class Lookup(torch.nn.Module):
             raise CreatorError(f"function={function!r} cannot be called", type(self).__name__)
         self.function = function
         self.elementwise = _is_elementwise(function)
-        self.quantizer = OutputQuantizer(checked_format(output, "output", self), rounding, overflow, ste)
+        self._format = checked_format(output, "output", self)
+        self.quantizer = OutputQuantizer(self._format, rounding, overflow, ste)
         self.gradient = None if gradient is None else checked_format(gradient, "gradient", self)
 
     @property
     def output_format(self) -> FixedPoint:
-        return self.quantizer.format
+        return self._format
 
     def value(self, x: float) -> float:
         """The function at ``x`` in float64; NaN where a Python function has no value."""
@@ -75,7 +77,7 @@ class Lookup(torch.nn.Module):
             bad = float(x[~np.isfinite(y)].min())
             raise CreatorError(f"the function is not finite at {bad}", hint="limit its input, with HardTanh for example")
         q = self.quantizer
-        return q.format.from_integers(q.format.to_integers(y, q.rounding, q.overflow))
+        return self._format.from_integers(self._format.to_integers(y, q.rounding, q.overflow))
 
     def smooth(self, x: torch.Tensor) -> torch.Tensor:
         """The function before rounding, differentiable."""

@@ -7,10 +7,12 @@ import math
 import numpy as np
 import torch
 
+from creator.affine import Format
 from creator.errors import CreatorError
 from creator.formats import MAX_FRAC_BITS, FixedPoint, Overflow, Rounding, round_float
-from creator.nn.exact import OutputQuantizer, checked_format
+from creator.nn.slots import Choice, OutputQuantizer, checked_choice, checked_format, observed
 from creator.quantize import StraightThrough, quantize_gradient
+from creator.quantize.quantizer import Quantizer
 
 
 class Quantize(torch.nn.Module):
@@ -20,7 +22,8 @@ class Quantize(torch.nn.Module):
     requantizer of its own.
 
     Args:
-        format: the output format. ``None`` leaves it to :meth:`calibrate`; used before that, the layer refuses.
+        format: the output format, or a quantizer that observes or learns it. ``None`` leaves it to :meth:`calibrate`; used
+            before that, the layer refuses.
         rounding, overflow: how values become codes.
         ste: gradient of the rounding, masked or identity.
         gradient: format of the gradient that passes back through the layer, or ``None``.
@@ -28,7 +31,7 @@ class Quantize(torch.nn.Module):
 
     def __init__(
         self,
-        format: FixedPoint | None = None,
+        format: Choice | None = None,
         rounding: Rounding = Rounding.HALF_EVEN,
         overflow: Overflow = Overflow.SATURATE,
         ste: StraightThrough = StraightThrough.MASKED,
@@ -38,17 +41,27 @@ class Quantize(torch.nn.Module):
         self._choices = (Rounding(rounding), Overflow(overflow), StraightThrough(ste))
         self.gradient = None if gradient is None else checked_format(gradient, "gradient", self)
         self._quantizer: OutputQuantizer | None = None
+        self.output_quantizer: Quantizer | None = None
         if format is not None:
-            self._quantizer = OutputQuantizer(checked_format(format, "format", self), *self._choices)
+            self.set_formats(output=checked_choice(format, "format", self))
+
+    def set_formats(self, weight: None = None, output: Choice | None = None) -> None:
+        """Replaces the output format; there are no weights."""
+        if output is not None:
+            output = checked_choice(output, "format", self)
+            self.output_quantizer = output if isinstance(output, Quantizer) else None
+            self._quantizer = None if isinstance(output, Quantizer) else OutputQuantizer(output, *self._choices)
 
     @property
     def quantizer(self) -> OutputQuantizer:
+        if self.output_quantizer is not None:
+            return OutputQuantizer(self.output_quantizer.format, *self._choices)
         if self._quantizer is None:
             raise CreatorError("Quantize has no format yet", hint="call calibrate(values) or pass a FixedPoint")
         return self._quantizer
 
     @property
-    def output_format(self) -> FixedPoint:
+    def output_format(self) -> Format:
         return self.quantizer.format
 
     def calibrate(self, values: torch.Tensor, total_bits: int = 8, signed: bool = True) -> FixedPoint:
@@ -62,7 +75,7 @@ class Quantize(torch.nn.Module):
         fmt = FixedPoint(total_bits, min(total_bits - exponent + 1, MAX_FRAC_BITS), signed)
         while not self._holds(fmt, low, high):
             fmt = FixedPoint(total_bits, fmt.frac_bits - 1, signed)
-        self._quantizer = OutputQuantizer(fmt, *self._choices)
+        self.set_formats(output=fmt)
         return fmt
 
     def _holds(self, fmt: FixedPoint, low: float, high: float) -> bool:
@@ -73,7 +86,18 @@ class Quantize(torch.nn.Module):
         return bool(fmt.min_code <= codes[0] and codes[1] <= fmt.max_code)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.quantizer(quantize_gradient(x, self.gradient), self.training, x.dtype)
+        x = quantize_gradient(x, self.gradient)
+        if self.output_quantizer is not None and (self.training or not _has_format(self.output_quantizer)):
+            return observed(self.output_quantizer, x)
+        return self.quantizer(x, self.training, x.dtype)
 
     def extra_repr(self) -> str:
-        return "not calibrated" if self._quantizer is None else repr(self._quantizer)
+        quantizer = self.output_quantizer or self._quantizer
+        return "not calibrated" if quantizer is None else repr(quantizer)
+
+
+def _has_format(quantizer: Quantizer) -> bool:
+    try:
+        return bool(quantizer.format)
+    except CreatorError:
+        return False

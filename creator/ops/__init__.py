@@ -5,9 +5,23 @@ from creator.ops.clamp import Clamp
 from creator.ops.linear import Linear
 from creator.ops.lookup import Lookup
 from creator.ops.quantize import Quantize
+from creator.ops.rescale import Rescale
 from creator.ops.reshape import Reshape
 
-REGISTRY: dict[str, type[Op]] = {op.name: op for op in (Clamp, Linear, Lookup, Quantize, Reshape)}
+REGISTRY: dict[str, type[Op]] = {op.name: op for op in (Clamp, Linear, Lookup, Quantize, Rescale, Reshape)}
 """Every operation by its name, the stem of its files in ``ops/``, ``tests/cases/`` and, if it has a core, ``templates/``."""
 
-__all__ = ["REGISTRY", "Clamp", "Interval", "Lanes", "Linear", "Lookup", "Op", "Quantize", "Reshape", "TensorType", "Timing"]
+__all__ = [
+    "REGISTRY",
+    "Clamp",
+    "Interval",
+    "Lanes",
+    "Linear",
+    "Lookup",
+    "Op",
+    "Quantize",
+    "Rescale",
+    "Reshape",
+    "TensorType",
+    "Timing",
+]

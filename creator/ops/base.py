@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray, Overflow, Rounding, check_rounding, check_wrap
 
@@ -25,11 +26,11 @@ class TensorType:
     """The type of a value: its shape without the batch, row-major, and the format of every element.
 
     Raises:
-        CreatorError: for a size that is not positive, and for a format wider than 52 bits.
+        CreatorError: for a size that is not positive, for a format wider than 52 bits, and for one with several scales.
     """
 
     shape: tuple[int, ...]
-    format: FixedPoint
+    format: Format
 
     def __post_init__(self) -> None:
         if not self.shape or not all(
@@ -39,6 +40,10 @@ class TensorType:
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         if self.size > MAX_ELEMENTS:
             raise CreatorError(f"shape {self.shape} has more than {MAX_ELEMENTS} elements", hint="give one sample's shape")
+        if isinstance(self.format, Affine) and self.format.axis is not None:
+            raise CreatorError(
+                f"{self.format} has a scale for each index along an axis", hint="give the values of a network one scale for all"
+            )
         if self.format.total_bits > MAX_BITS:
             raise CreatorError(
                 f"{self.format} has more than {MAX_BITS} bits, the most that PyTorch can evaluate exactly",
@@ -61,7 +66,7 @@ class Interval(NamedTuple):
     high: int
 
     @classmethod
-    def of(cls, fmt: FixedPoint) -> Interval:
+    def of(cls, fmt: Format) -> Interval:
         return cls(fmt.min_code, fmt.max_code)
 
 
@@ -86,8 +91,8 @@ class Timing(NamedTuple):
 class Op(ABC):
     """An operation with its attributes: a frozen dataclass whose fields are what the text form can hold.
 
-    Field types: ``FixedPoint``, ``Rounding``, ``Overflow``, ``int``, a tuple of ``int``, and int64 arrays (read-only).
-    Operations have one input today; the lists leave room for more.
+    Field types: ``FixedPoint``, ``Format``, ``Rounding``, ``Overflow``, ``int``, a tuple of ``int``, and int64 arrays
+    (read-only). Operations have one input today; the lists leave room for more.
     """
 
     name: ClassVar[str]
@@ -110,13 +115,22 @@ class Op(ABC):
 
 
 def frozen_array(values: npt.ArrayLike) -> IntArray:
-    """An int64 copy that cannot be written to."""
-    array = np.array(values, dtype=np.int64, order="C")
+    """An int64 copy that cannot be written to.
+
+    Raises:
+        CreatorError: for numbers that are no integers, or none that int64 holds.
+    """
+    try:
+        array = np.array(values, dtype=np.int64, order="C")
+    except (OverflowError, ValueError, TypeError) as error:
+        raise CreatorError(f"expected an array of integers: {error}") from None
+    if not np.array_equal(array, values):
+        raise CreatorError("expected an array of integers, got others")
     array.setflags(write=False)
     return array
 
 
-def check_codes(fmt: FixedPoint, codes: IntArray, what: str) -> None:
+def check_codes(fmt: Format, codes: IntArray, what: str) -> None:
     """Refuses an operation's array ``what`` if it is not codes of ``fmt``."""
     try:
         fmt.check(codes, "")
@@ -124,7 +138,7 @@ def check_codes(fmt: FixedPoint, codes: IntArray, what: str) -> None:
         raise CreatorError(f"in its {what}, {error.what}", hint=error.hint) from None
 
 
-def check_limits(low: int, high: int, fmt: FixedPoint) -> None:
+def check_limits(low: int, high: int, fmt: Format) -> None:
     """Refuses a clamp ``low ... high`` that is not a range of codes of ``fmt``."""
     if not fmt.min_code <= low <= high <= fmt.max_code:
         raise CreatorError(f"the clamp {low} ... {high} is not a range of {fmt}")
@@ -136,7 +150,7 @@ def check_overflow(fmt: FixedPoint, rounding: Rounding, overflow: Overflow) -> N
     check_wrap(fmt, overflow)
 
 
-def limited(interval: Interval, fmt: FixedPoint, overflow: Overflow, low: int, high: int) -> Interval:
+def limited(interval: Interval, fmt: Format, overflow: Overflow, low: int, high: int) -> Interval:
     """Bounds after the overflow rule of ``fmt`` and the clamp ``low ... high``."""
     fits = fmt.min_code <= interval.low and interval.high <= fmt.max_code
     if overflow is Overflow.WRAP and not fits:

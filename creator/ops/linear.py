@@ -69,12 +69,21 @@ class Linear(Op):
     def out_features(self) -> int:
         return int(self.weight.shape[0])
 
+    @property
+    def dropped(self) -> int:
+        """Bits that the change to the output's format drops; negative if it appends some."""
+        return self.accumulator.frac_bits - self.output.frac_bits
+
     def align(self, x: TensorType) -> int:
         """Bits by which products are shifted left onto the accumulator's grid."""
         return self.accumulator.frac_bits - self.weight_format.frac_bits - x.format.frac_bits
 
     def infer(self, inputs: tuple[TensorType, ...]) -> TensorType:
         (x,) = inputs
+        for name in ("weight_format", "accumulator", "output"):
+            if not isinstance(getattr(self, name), FixedPoint):
+                what = f"its {name} {getattr(self, name)} is no FixedPoint"
+                raise CreatorError(what, hint="let it give its exact sums, and bring them to another scale with rescale")
         check_overflow(self.output, self.rounding, self.overflow)
         check_limits(self.low, self.high, self.output)
         if self.weight.ndim != 2 or 0 in self.weight.shape or self.bias.shape != (self.weight.shape[0],):
@@ -116,7 +125,7 @@ class Linear(Op):
             )
         if needed > self.accumulator.total_bits:
             raise CreatorError(f"the accumulator {self.accumulator} can overflow: it needs {needed} bits")
-        rounded = rounded_interval(sums, self.accumulator.frac_bits, self.output, self.rounding)
+        rounded = rounded_interval(sums, self.dropped, self.rounding)
         return limited(rounded, self.output, self.overflow, self.low, self.high)
 
     def run(self, inputs: tuple[TensorType, ...], values: tuple[IntArray, ...]) -> IntArray:
@@ -128,5 +137,5 @@ class Linear(Op):
 
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
         interval = -(-self.in_features // lanes.input) * -(-self.out_features // lanes.output)
-        stages = MAC_STAGES + requantizer_stages(self.accumulator.frac_bits, self.output, self.rounding)
+        stages = MAC_STAGES + requantizer_stages(self.dropped, self.rounding)
         return Timing(interval, delay=interval + stages)

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from creator.affine import Format
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, IntArray
+from creator.formats import IntArray
 from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, check_codes, frozen_array
 
 MAX_INPUT_BITS = 12
@@ -27,7 +28,7 @@ class Lookup(Op):
     name: ClassVar[str] = "lookup"
 
     table: IntArray
-    output: FixedPoint
+    output: Format
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", frozen_array(self.table))
@@ -60,7 +61,7 @@ class Lookup(Op):
         return found
 
 
-def pattern_codes(fmt: FixedPoint) -> IntArray:
+def pattern_codes(fmt: Format) -> IntArray:
     """The code that each bit pattern 0 ... 2**bits-1 of ``fmt`` stands for (the dropped code of a symmetric one included)."""
     patterns = np.arange(1 << fmt.total_bits, dtype=np.int64)
     return patterns - ((patterns >> (fmt.total_bits - 1)) << fmt.total_bits) if fmt.signed else patterns

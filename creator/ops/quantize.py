@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from creator.affine import Affine
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray, Overflow, Rounding, bits_for, requantize
 from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, check_limits, check_overflow, limited
@@ -17,7 +18,7 @@ MAX_SHIFTED_BITS = 64
 
 @dataclass(frozen=True)
 class Quantize(Op):
-    """``clip(requantize(x), low, high)``, elementwise on any shape.
+    """``clip(requantize(x), low, high)``, elementwise on any shape, between formats whose steps are powers of two.
 
     Args:
         output: format of the result.
@@ -34,12 +35,17 @@ class Quantize(Op):
     high: int
 
     def infer(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        if isinstance(inputs[0].format, Affine) or isinstance(self.output, Affine):
+            raise CreatorError(
+                f"a change from {inputs[0].format} to {self.output} is no shift by a power of two",
+                hint="between formats with a scale or a zero point, the operation is rescale",
+            )
         check_overflow(self.output, self.rounding, self.overflow)
         check_limits(self.low, self.high, self.output)
         return TensorType(inputs[0].shape, self.output)
 
     def interval(self, inputs: tuple[TensorType, ...], intervals: tuple[Interval, ...]) -> Interval:
-        rounded = rounded_interval(intervals[0], inputs[0].format.frac_bits, self.output, self.rounding)
+        rounded = rounded_interval(intervals[0], inputs[0].format.frac_bits - self.output.frac_bits, self.rounding)
         return limited(rounded, self.output, self.overflow, self.low, self.high)
 
     def run(self, inputs: tuple[TensorType, ...], values: tuple[IntArray, ...]) -> IntArray:
@@ -47,18 +53,18 @@ class Quantize(Op):
         return np.clip(codes, self.low, self.high)
 
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
-        delay = requantizer_stages(inputs[0].format.frac_bits, self.output, self.rounding)
+        delay = requantizer_stages(inputs[0].format.frac_bits - self.output.frac_bits, self.rounding)
         return Timing(-(-inputs[0].size // lanes.input), delay)
 
 
-def requantizer_stages(frac_bits: int, output: FixedPoint, rounding: Rounding) -> int:
-    """Pipeline stages of a requantizer: one that rounds, unless rounding only drops bits, and one that limits."""
-    return 2 if frac_bits > output.frac_bits and rounding is not Rounding.FLOOR else 1
+def requantizer_stages(shift: int, rounding: Rounding, zero_point: int = 0) -> int:
+    """Pipeline stages of a requantizer that drops ``shift`` bits: one that adds, if there is something to add, and one that
+    limits. What is added is the zero point and, unless rounding only drops bits, a carry."""
+    return 2 if (shift > 0 and rounding is not Rounding.FLOOR) or zero_point else 1
 
 
-def rounded_interval(interval: Interval, frac_bits: int, output: FixedPoint, rounding: Rounding) -> Interval:
-    """Bounds, in unbounded integers on the output's grid, before overflow: rounding is monotonic, so the ends suffice."""
-    shift = frac_bits - output.frac_bits
+def rounded_interval(interval: Interval, shift: int, rounding: Rounding) -> Interval:
+    """Bounds of round(code * 2**-shift), in unbounded integers, before overflow: rounding is monotonic, so the ends suffice."""
     if bits_for(*interval) - shift > MAX_SHIFTED_BITS:
         raise CreatorError(
             f"its output is {-shift} bits finer than what it rounds, so nearly every value overflows",

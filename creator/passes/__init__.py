@@ -12,10 +12,11 @@ from creator.passes.drop_identities import drop_identities
 from creator.passes.fold_half_up import fold_half_up
 from creator.passes.infer_accumulators import infer_accumulators
 from creator.passes.merge_clamps import merge_clamps
+from creator.passes.narrow_sums import narrow_sums
 
 Pass = Callable[[Graph], Graph]
 
-OPTIMISE: tuple[Pass, ...] = (drop_identities, merge_clamps, infer_accumulators, drop_identities)
+OPTIMISE: tuple[Pass, ...] = (drop_identities, merge_clamps, infer_accumulators, narrow_sums, drop_identities)
 """Make the graph smaller; run by :func:`creator.trace`."""
 
 LOWER: tuple[Pass, ...] = (fold_half_up, infer_accumulators)
@@ -29,4 +30,13 @@ def run_passes(graph: Graph, passes: tuple[Pass, ...]) -> Graph:
     return graph
 
 
-__all__ = ["LOWER", "OPTIMISE", "drop_identities", "fold_half_up", "infer_accumulators", "merge_clamps", "run_passes"]
+__all__ = [
+    "LOWER",
+    "OPTIMISE",
+    "drop_identities",
+    "fold_half_up",
+    "infer_accumulators",
+    "merge_clamps",
+    "narrow_sums",
+    "run_passes",
+]

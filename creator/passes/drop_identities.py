@@ -5,6 +5,7 @@ Before::
     flat = reshape(input) shape=(64) : fixed<8,4>[64]           # input is fixed<8,4>[64] already
     relu = clamp(flat) low=0 high=127 : fixed<8,4>[64]          # input is never negative, say
     again = quantize(relu) output=fixed<8,4> ... : fixed<8,4>[64]
+    same = rescale(again) factors=... output=fixed<8,4> ... : fixed<8,4>[64]   # all factors are 2**shift
 
 After: ``relu`` alone where its input can be negative, otherwise nothing.
 """
@@ -13,11 +14,11 @@ from __future__ import annotations
 
 from creator.graph.build import rewrite
 from creator.graph.graph import Graph, Node
-from creator.ops import Clamp, Quantize, Reshape
+from creator.ops import Clamp, Quantize, Rescale, Reshape
 
 
 def drop_identities(graph: Graph) -> Graph:
-    """Removes reshapes to the same shape, clamps that never bind and changes to the format that is already there."""
+    """Removes reshapes to the same shape, clamps that never bind, and changes to the format or scale that is already there."""
 
     def rule(node: Node, source: Node | None) -> str | None:
         del source
@@ -25,7 +26,9 @@ def drop_identities(graph: Graph) -> Graph:
         match node.op:
             case Reshape():
                 same = before.shape == node.op.shape
-            case Clamp(low=low, high=high) | Quantize(low=low, high=high):
+            case Rescale() if node.op.scaling != ((1,), 0):
+                same = False
+            case Clamp(low=low, high=high) | Quantize(low=low, high=high) | Rescale(low=low, high=high):
                 same = node.type.format == before.format and low <= interval.low and interval.high <= high
             case _:
                 same = False

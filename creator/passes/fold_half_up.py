@@ -27,7 +27,7 @@ def fold_half_up(graph: Graph) -> Graph:
         op = node.op
         if not isinstance(op, Linear) or op.rounding is not Rounding.HALF_UP:
             return node
-        dropped = op.accumulator.frac_bits - op.output.frac_bits
+        dropped = op.dropped
         if dropped >= MAX_BITS - 1:
             return node
         half = (1 << dropped) >> 1 if dropped > 0 else 0

@@ -3,86 +3,94 @@
 Fake quantization returns values, not codes: floating-point numbers that lie on the format's grid. It is exact in the sense
 of :mod:`creator.formats` wherever ``x * 2**frac_bits`` and the codes fit the dtype's significand (24 bits in float32, 53 in
 float64); layers in eval mode therefore compute in float64.
+
+Rounding half to even needs no function of its own: adding and subtracting ``1.5 * 2**(p - 1 - frac_bits)``, p the bits of
+the significand, leaves no room for what is finer than the grid, and the adder's own rounding is half to even. Clamping comes
+after, so it does not matter that this fails for values far outside the range: they stay outside.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 
-from creator.errors import CreatorError
-from creator.formats import FixedPoint, Overflow, Rounding, _Choice
+from creator.formats import FixedPoint, Overflow, Rounding
+from creator.quantize.rounding import Generator, rounded
+from creator.quantize.straight_through import StraightThrough
+
+CHUNK = 1 << 18
+"""Elements that stay in a processor's cache between the three steps of rounding; larger tensors are twice as fast in chunks."""
+
+_SIGNIFICAND = {torch.float32: 24, torch.float64: 53}
 
 
-class StraightThrough(_Choice):
-    """The gradient of a quantizer (Bengio et al. 2013, "Estimating or propagating gradients through stochastic neurons")."""
+class Fast(NamedTuple):
+    """The constants of rounding half to even by addition, and of its gradient's mask."""
 
-    MASKED = "masked"  #: passes where the rounded, unclipped code lies in the range, zero elsewhere
-    IDENTITY = "identity"  #: passes unchanged everywhere
+    magic: torch.Tensor  #: a tensor without axes: adding that takes half the time of adding a Python number
+    low: float  #: smallest value
+    high: float  #: largest value
+    below: float  #: values up to this round to below the smallest
+    above: float  #: values from this on round to above the largest
 
+    def round_into(self, y: torch.Tensor) -> torch.Tensor:
+        """Rounds and clamps ``y`` in place."""
+        if y.numel() <= 2 * CHUNK:
+            return y.add_(self.magic).sub_(self.magic).clamp_(self.low, self.high)
+        for part in _parts(y)[0]:
+            part.add_(self.magic).sub_(self.magic).clamp_(self.low, self.high)
+        return y
 
-@dataclass(frozen=True)
-class Gradients:
-    """Formats of the gradients in the backward pass of a layer; ``None`` leaves a gradient in floating point.
+    def rounded(self, x: torch.Tensor) -> torch.Tensor:
+        """``x`` rounded and clamped, as a new tensor."""
+        if x.numel() <= 2 * CHUNK:
+            return x.add(self.magic).sub_(self.magic).clamp_(self.low, self.high)
+        result = torch.empty_like(x)
+        for source, target in zip(*_parts(x, result), strict=True):
+            torch.add(source, self.magic, out=target)
+            target.sub_(self.magic).clamp_(self.low, self.high)
+        return result
 
-    Args:
-        activation: of the gradient that arrives at the layer's output; the layer's other gradients are computed from it.
-        weight: of the weight's gradient.
-        bias: of the bias's gradient.
-        rounding: of all three, any mode, ``Rounding.STOCHASTIC`` included. They saturate.
-    """
-
-    activation: FixedPoint | None = None
-    weight: FixedPoint | None = None
-    bias: FixedPoint | None = None
-    rounding: Rounding = Rounding.HALF_EVEN
-
-    def __post_init__(self) -> None:
-        for name in ("activation", "weight", "bias"):
-            fmt = getattr(self, name)
-            if fmt is not None and not isinstance(fmt, FixedPoint):
-                raise CreatorError(f"{name}={fmt!r} is not a number format", "Gradients", "pass a FixedPoint or None")
-        object.__setattr__(self, "rounding", Rounding(self.rounding))
-
-    @classmethod
-    def of(cls, choice: FixedPoint | Gradients | None) -> Gradients:
-        """What a layer's ``gradient`` argument means: one format for all three, a ``Gradients``, or none."""
-        if isinstance(choice, FixedPoint):
-            return cls(choice, choice, choice)
-        if choice is None or isinstance(choice, cls):
-            return choice or cls()
-        raise CreatorError(f"gradient={choice!r} is not a number format", hint="pass a FixedPoint, a Gradients or None")
-
-
-def round_tensor(
-    x: torch.Tensor, rounding: Rounding = Rounding.HALF_EVEN, generator: torch.Generator | None = None
-) -> torch.Tensor:
-    """Rounds to integers, any shape, in the dtype of ``x``; without a gradient of its own.
-
-    ``Rounding.STOCHASTIC`` is ``floor(x + u)``, u uniform in [0, 1), drawn from ``generator`` or torch's default.
-    """
-    match Rounding(rounding):
-        case Rounding.HALF_EVEN:
-            return torch.round(x)
-        case Rounding.FLOOR:
-            return torch.floor(x)
-        case Rounding.TOWARD_ZERO:
-            return torch.trunc(x)
-        case Rounding.HALF_UP:
-            return _half_up(x)
-        case Rounding.HALF_AWAY:
-            return torch.copysign(_half_up(x.abs()), x)
-    # Not floor(x + u) as it stands: that sum is rounded, and from 2**22 on would leave integers where they should stay.
-    low = torch.floor(x)
-    return low + (torch.empty_like(x).uniform_(generator=generator) >= 1.0 - (x - low))
+    def masked(self, grad: torch.Tensor, x: torch.Tensor, grid: Fast | None = None) -> torch.Tensor:
+        """``grad`` where ``x`` rounds to a code in the range, zero elsewhere; then rounded to ``grid``."""
+        if grid is None or grad.numel() <= 2 * CHUNK:
+            inside: torch.Tensor = torch.ops.aten.hardtanh_backward(grad, x, self.below, self.above)
+            return inside if grid is None else grid.round_into(inside)
+        result = torch.empty_like(grad)
+        for source, value, target in zip(*_parts(grad, x, result), strict=True):
+            torch.ops.aten.hardtanh_backward.grad_input(source, value, self.below, self.above, grad_input=target)
+            target.add_(grid.magic).sub_(grid.magic).clamp_(grid.low, grid.high)
+        return result
 
 
-def _half_up(x: torch.Tensor) -> torch.Tensor:
-    # Not floor(x + 0.5): that sum rounds 0.49999997 up to 1. See creator.formats.round_float.
-    low = torch.floor(x)
-    return low + (x - low >= 0.5)
+def _parts(*tensors: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
+    """The tensors, of one shape, cut alike into parts that stay in the cache from one elementwise step to the next."""
+    if tensors[0].device.type != "cpu" or not all(t.is_contiguous() for t in tensors):
+        return [(tensor,) for tensor in tensors]
+    return [tensor.view(-1).split(CHUNK) for tensor in tensors]
+
+
+@lru_cache(maxsize=1024)
+def fast(fmt: FixedPoint, dtype: torch.dtype) -> Fast | None:
+    """The constants for ``fmt`` in ``dtype``; ``None`` where the format is too wide for them, or too far from 1."""
+    digits = _SIGNIFICAND.get(dtype, 0)
+    if fmt.total_bits > digits - 2 or not -96 <= fmt.frac_bits <= 96:
+        return None
+    magic = 1.5 * 2.0 ** (digits - 1 - fmt.frac_bits)
+    # The tie just outside the range goes to the even neighbour: inside if the end is even, outside if it is odd.
+    below, above = (fmt.min_code - 0.5) * fmt.step, (fmt.max_code + 0.5) * fmt.step
+    if fmt.min_code % 2 == 0:
+        below = _next(below, -math.inf, dtype)
+    if fmt.max_code % 2 == 0:
+        above = _next(above, math.inf, dtype)
+    return Fast(torch.tensor(magic, dtype=dtype, device="cpu"), fmt.min_value, fmt.max_value, below, above)
+
+
+def _next(x: float, towards: float, dtype: torch.dtype) -> float:
+    return float(torch.nextafter(*torch.tensor([x, towards], dtype=dtype, device="cpu")))
 
 
 def _scaled(x: torch.Tensor, frac_bits: int) -> torch.Tensor:
@@ -94,18 +102,38 @@ def _scaled(x: torch.Tensor, frac_bits: int) -> torch.Tensor:
     return scaled
 
 
+class _FastQuantize(torch.autograd.Function):
+    """Half to even, saturating, in a format narrow enough; the gradient, too, on a grid where one is given."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, constants: Fast, masked: bool, grid: Fast | None) -> torch.Tensor:
+        ctx.constants, ctx.grid = constants, grid
+        if masked:
+            ctx.save_for_backward(x)
+        return constants.rounded(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        saved, grid = ctx.saved_tensors, ctx.grid
+        if saved:
+            return ctx.constants.masked(grads[0], saved[0], grid), None, None, None
+        return (grads[0] if grid is None else grid.rounded(grads[0])), None, None, None
+
+
 class _FakeQuantize(torch.autograd.Function):
+    """Every rounding, every overflow, every format."""
+
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, fmt: FixedPoint, rounding: Rounding, overflow: Overflow,
-                ste: StraightThrough, generator: torch.Generator | None) -> torch.Tensor:  # fmt: skip
-        rounded = round_tensor(_scaled(x, fmt.frac_bits), rounding, generator)
+                ste: StraightThrough, generator: Generator) -> torch.Tensor:  # fmt: skip
+        codes = rounded(_scaled(x, fmt.frac_bits), rounding, generator)
         if ste is StraightThrough.MASKED and ctx.needs_input_grad[0]:
-            ctx.save_for_backward((rounded >= fmt.min_code) & (rounded <= fmt.max_code))
+            ctx.save_for_backward((codes >= fmt.min_code) & (codes <= fmt.max_code))
         if overflow is Overflow.SATURATE:
-            codes = rounded.clamp_(fmt.min_code, fmt.max_code)
+            codes = codes.clamp_(fmt.min_code, fmt.max_code)
         else:
             modulus = 2.0**fmt.total_bits
-            low = torch.fmod(rounded, modulus)  # exact, and small enough for the next line to be
+            low = torch.fmod(codes, modulus)  # exact, and small enough for the next line to be
             codes = low - modulus * torch.floor((low - fmt.min_code) / modulus)
         return codes.mul_(fmt.step)
 
@@ -122,19 +150,28 @@ def fake_quantize(
     rounding: Rounding = Rounding.HALF_EVEN,
     overflow: Overflow = Overflow.SATURATE,
     ste: StraightThrough = StraightThrough.MASKED,
-    generator: torch.Generator | None = None,
+    generator: Generator = None,
+    gradient: FixedPoint | None = None,
+    gradient_rounding: Rounding = Rounding.HALF_EVEN,
 ) -> torch.Tensor:
     """The values of ``fmt`` nearest to ``x`` in the sense of ``rounding`` and ``overflow``; same shape, same dtype.
 
-    NaN stays NaN. The gradient is ``ste``'s.
+    NaN stays NaN. The gradient is ``ste``'s, then rounded to ``gradient``, where it saturates.
     """
-    return _FakeQuantize.apply(x, fmt, Rounding(rounding), Overflow(overflow), StraightThrough(ste), generator)
+    rounding, overflow, ste = Rounding(rounding), Overflow(overflow), StraightThrough(ste)
+    if rounding is Rounding.HALF_EVEN and overflow is Overflow.SATURATE:
+        constants = fast(fmt, x.dtype)
+        grid = None if gradient is None or gradient_rounding is not Rounding.HALF_EVEN else fast(gradient, x.dtype)
+        if constants is not None and (gradient is None or grid is not None):
+            return _FastQuantize.apply(x, constants, ste is StraightThrough.MASKED, grid)
+    x = quantize_gradient(x, gradient, gradient_rounding, generator)
+    return _FakeQuantize.apply(x, fmt, rounding, overflow, ste, generator)
 
 
 class _QuantizeGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, fmt: FixedPoint, rounding: Rounding,
-                generator: torch.Generator | None) -> torch.Tensor:  # fmt: skip
+                generator: Generator) -> torch.Tensor:  # fmt: skip
         ctx.choice = (fmt, rounding, generator)
         return x.view_as(x)
 
@@ -148,7 +185,7 @@ def quantize_gradient(
     x: torch.Tensor,
     fmt: FixedPoint | None,
     rounding: Rounding = Rounding.HALF_EVEN,
-    generator: torch.Generator | None = None,
+    generator: Generator = None,
 ) -> torch.Tensor:
     """``x`` itself; its gradient is rounded to ``fmt`` and saturates. ``None`` changes nothing."""
     return x if fmt is None else _QuantizeGradient.apply(x, fmt, Rounding(rounding), generator)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from creator.formats import FixedPoint, bits_for
-from creator.ops import Clamp, Interval, Linear, Lookup, Op, Quantize
-from creator.ops.linear import MAC_STAGES
-from creator.ops.quantize import requantizer_stages
+from creator.affine import Format
+from creator.formats import FixedPoint, Overflow, bits_for
+from creator.ops import Clamp, Interval, Linear, Lookup, Op, Quantize, Rescale
 from creator.render.environment import render
 from creator.render.limits import limit_values, requantizer_values
+from creator.render.multiplier import multiplier_values
 from creator.render.names import Names
 from creator.render.values import Bits, Comment, Identifier, table_rows
 from creator.schedule import Core
@@ -124,7 +124,7 @@ def _linear(files: CoreFiles, op: Linear) -> None:
             "outputs": op.out_features,
             "interval": files.core.timing.interval,
             "delay": files.core.timing.delay,
-            "stages": MAC_STAGES + requantizer_stages(accumulator.frac_bits, op.output, op.rounding),
+            "stages": files.core.timing.delay - files.core.timing.interval,
             "index_bits": address_bits(op.in_features),
             "row_bits": address_bits(op.out_features),
             "weight_address_bits": address_bits(op.weight.size),
@@ -154,7 +154,7 @@ def _clamp(files: CoreFiles, op: Clamp) -> None:
     files.main(limits | {"low": op.low, "high": op.high, "stages": files.core.timing.delay})
 
 
-def full_range(fmt: FixedPoint) -> FixedPoint:
+def full_range(fmt: Format) -> FixedPoint:
     """``fmt`` with every bit pattern allowed."""
     return FixedPoint(fmt.total_bits, fmt.frac_bits, fmt.signed)
 
@@ -164,11 +164,44 @@ def _lookup(files: CoreFiles, op: Lookup) -> None:
     files.main({"stages": files.core.timing.delay, "table_entity": table})
 
 
+def _rescale(files: CoreFiles, op: Rescale) -> None:
+    x, scaling = files.core.input_type, op.scaling
+    channels, factor_bits = len(scaling.factors), scaling.factor_bits
+    rom = None
+    if channels > 1:
+        rom = files.rom("factors", f"factors of {files.core.node.where}, by channel", scaling.factors, factor_bits)
+    # What is rounded: the product, or the input itself where neither a factor nor a zero point comes before.
+    multiplier, value, values = None, FixedPoint(x.format.total_bits, scaling.shift, x.format.signed), files.interval
+    if op.multiplier_stages(x):
+        values = Interval(*(bound >> (op.shift - scaling.shift) for bound in op.products(x, files.interval)))
+        value = FixedPoint(bits_for(*values), scaling.shift)
+        multiplier = files.part("multiplier", "multiplier", multiplier_values(x.format, scaling, value.total_bits))
+    codes = FixedPoint(op.output.total_bits, 0, op.output.signed, op.output.symmetric)
+    rules = (codes, op.rounding, Overflow.SATURATE, op.low, op.high, op.zero_point)
+    requantizer = files.part("requantizer", "requantizer", requantizer_values(value, values, *rules))
+    files.main(
+        {
+            "stages": files.core.timing.delay,
+            "multiplies": scaling.multiplies,
+            "factor": scaling.factors[0],
+            "shift": scaling.shift,
+            "factor_bits": factor_bits,
+            "channels": channels,
+            "channel_bits": address_bits(channels),
+            "value_bits": value.total_bits,
+            "factors_entity": rom,
+            "multiplier_entity": multiplier,
+            "requantizer_entity": requantizer,
+        }
+    )
+
+
 _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
     Linear: _linear,
     Quantize: _quantize,
     Clamp: _clamp,
     Lookup: _lookup,
+    Rescale: _rescale,
 }
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from creator.affine import Affine, Format
 from creator.errors import CreatorError, as_path
-from creator.formats import FixedPoint
 from creator.ops import TensorType
 
 MANIFEST = "manifest.json"
@@ -130,19 +130,20 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest if isinstance(manifest, dict) and manifest.get("kind") == KIND else None
 
 
-def beat_bits(fmt: FixedPoint) -> int:
+def beat_bits(fmt: Format) -> int:
     """Width of an AXI4-Stream beat that carries one element: whole bytes."""
     return -(-fmt.total_bits // 8) * 8
 
 
 def describe(kind: TensorType) -> dict[str, Any]:
-    """A value's type as the manifest has it."""
+    """A value's type as the manifest has it: what a code means is ``frac_bits``, or ``scale`` and ``zero_point``."""
     fmt = kind.format
+    meaning = {"scale": fmt.scale, "zero_point": fmt.zero_point} if isinstance(fmt, Affine) else {"frac_bits": fmt.frac_bits}
     return {
         "shape": list(kind.shape),
         "format": str(fmt),
         "total_bits": fmt.total_bits,
-        "frac_bits": fmt.frac_bits,
+        **meaning,
         "signed": fmt.signed,
         "symmetric": fmt.symmetric,
         "beat_bits": beat_bits(fmt),

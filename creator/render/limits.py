@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from creator.affine import Format
 from creator.formats import FixedPoint, Overflow, Rounding, bits_for
 from creator.ops import Interval
 from creator.ops.quantize import requantizer_stages, rounded_interval
 from creator.render.values import Bits, Identifier, signed_literal
 
 
-def limit_values(source: str, target: str, values: Interval, low: int, high: int, output: FixedPoint) -> dict[str, Any]:
+def limit_values(source: str, target: str, values: Interval, low: int, high: int, output: Format) -> dict[str, Any]:
     """Values for ``limit.vhd.j2``: ``target <= clip(source, low, high)`` for a signed source within ``values``."""
     needs_low, needs_high = low > values.low, high < values.high
     reached = [*values, *([low] if needs_low else []), *([high] if needs_high else [])]
@@ -47,7 +48,14 @@ def limit_values(source: str, target: str, values: Interval, low: int, high: int
 
 
 def requantizer_values(
-    value: FixedPoint, values: Interval, output: FixedPoint, rounding: Rounding, overflow: Overflow, low: int, high: int
+    value: Format,
+    values: Interval,
+    output: FixedPoint,
+    rounding: Rounding,
+    overflow: Overflow,
+    low: int,
+    high: int,
+    zero_point: int = 0,
 ) -> dict[str, Any]:
     """Values for ``requantizer.vhd.j2``.
 
@@ -55,14 +63,16 @@ def requantizer_values(
         value: format of what comes in.
         values: bounds of its codes.
         output, rounding, overflow, low, high: as in the operations.
+        zero_point: added to the rounded value, before it is limited.
     """
     value_bits = value.total_bits + (not value.signed)
     # Dropping more bits than one beyond the value's own gives the same: everything is then a quarter or less.
     shift = min(value.frac_bits - output.frac_bits, value_bits + 1)
     wide_bits = max(value_bits, shift + 1)
-    rounds = requantizer_stages(value.frac_bits, output, rounding) == 2
-    kept_bits = wide_bits - shift + rounds
-    rounded = rounded_interval(values, value.frac_bits, output, rounding)
+    rounds = requantizer_stages(shift, rounding) == 2
+    adds = rounds or zero_point != 0
+    kept_bits = max(wide_bits - shift, bits_for(zero_point, zero_point)) + adds
+    rounded = Interval(*(code + zero_point for code in rounded_interval(values, value.frac_bits - output.frac_bits, rounding)))
     wraps = overflow is Overflow.WRAP and not (output.min_code <= rounded.low and rounded.high <= output.max_code)
     limits = limit_values(
         "wrapped" if wraps else "rounded", "result", Interval.of(output) if wraps else rounded, low, high, output
@@ -79,6 +89,9 @@ def requantizer_values(
         "wide_bits": wide_bits,
         "kept_bits": kept_bits,
         "rounds": rounds,
+        "adds": adds,
+        "zero_point": zero_point,
+        "zero_bits": Bits(zero_point, kept_bits),
         "rounded_bits": rounded_bits,
         "wraps": wraps,
         "below_half": Bits(0, shift - 1) if shift > 1 else None,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from creator.affine import Affine
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding
 
@@ -67,7 +68,7 @@ class Comment:
         return line if len(line) <= COMMENT_CHARACTERS else f"{line[: COMMENT_CHARACTERS - 3]}..."
 
 
-Printable = Identifier | Bits | Words | Comment | FixedPoint | Rounding | Overflow | int
+Printable = Identifier | Bits | Words | Comment | FixedPoint | Affine | Rounding | Overflow | int
 
 
 def printable(value: object) -> object:

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from creator.affine import Format
 from creator.build_folder import BuildFolder
 from creator.errors import CheckFailedError, CreatorError
-from creator.formats import FixedPoint, IntArray
+from creator.formats import IntArray
 from creator.tools import find_ghdl, run_tool
 
 STANDARD = ("--std=08",)
@@ -95,7 +96,7 @@ def first_error(text: str) -> str:
     return next(iter([*placed, *named, *lines[-1:]]), "no message")
 
 
-def decode(bits: str, fmt: FixedPoint) -> int:
+def decode(bits: str, fmt: Format) -> int:
     """The code in the low bits of a beat, refusing undefined bits, and upper bits that do not extend it."""
     if set(bits) - {"0", "1"}:
         raise CheckFailedError(f"an output has undefined bits: {bits}", "simulation")

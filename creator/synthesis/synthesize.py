@@ -130,7 +130,8 @@ class _Flow:
                 f"GHDL cannot synthesize: {first_error(notes)}", str(self.build.path), self._log_hint("ghdl.log")
             )
         # GHDL 2.0 replaces a latch, and a signal without a driver, by undefined bits: silently, with exit status 0.
-        verilog = (self.scratch / "network.v").read_text()
+        verilog = with_wide_constants((self.scratch / "network.v").read_text())
+        (self.scratch / "network.v").write_text(verilog)
         _refuse(verilog, r"=\s*\d+'b[01]*[XxZz]", "a latch or an undriven signal", self.build)
 
     def _yosys(self) -> dict[str, int]:
@@ -209,6 +210,12 @@ write_json mapped.json
             if (self.scratch / name).is_file():
                 shutil.copy(self.scratch / name, folder / name)
         (folder / "report.json").write_text(json.dumps(report.summary(), indent=2) + "\n")
+
+
+def with_wide_constants(verilog: str) -> str:
+    """GHDL's Verilog with its constants of more than 32 bits as numbers: GHDL 2.0 writes them between quotation marks, which
+    makes them strings of characters in Verilog, of eight bits each. Nothing warns of it."""
+    return re.sub(r'"([01]+)"', lambda found: f"{len(found[1])}'b{found[1]}", verilog)
 
 
 def _refuse(text: str, pattern: str, fault: str, build: BuildFolder) -> None:

@@ -18,7 +18,8 @@ from creator.errors import CreatorError
 from creator.graph import Builder, Graph
 from creator.nn import BatchNorm1d, Linear, Quantize
 from creator.ops import Reshape, TensorType
-from creator.tracing.modules import Context, clamp_op, folded_op, module_handler
+from creator.tracing.modules import clamp_op, folded_op, module_handler
+from creator.tracing.requantized import Context
 
 
 def reason(error: Exception) -> str:
@@ -35,23 +36,33 @@ class _Raw:
     paths: tuple[str, ...] = ()
 
 
-_RESHAPES = {torch.flatten, torch.reshape, torch.unsqueeze, torch.squeeze, torch.ravel}
-_RESHAPES |= {"flatten", "reshape", "view", "unsqueeze", "squeeze", "contiguous", "unflatten", "ravel"}
-_CLAMPS: dict[Any, Callable[..., tuple[float | None, float | None]]] = {
+RESHAPES = {torch.flatten, torch.reshape, torch.unsqueeze, torch.squeeze, torch.ravel}
+RESHAPES |= {"flatten", "reshape", "view", "unsqueeze", "squeeze", "contiguous", "unflatten", "ravel"}
+CLAMPS: dict[Any, Callable[..., tuple[float | None, float | None]]] = {
     name: lambda *_, **__: (0.0, None) for name in (torch.relu, torch.relu_, F.relu, F.relu_, "relu", "relu_")
 }
-_CLAMPS |= {
+CLAMPS |= {
     F.relu6: lambda *_, **__: (0.0, 6.0),
     F.hardtanh: lambda min_val=-1.0, max_val=1.0, inplace=False: (min_val, max_val),
 }
-_CLAMPS |= {name: lambda min=None, max=None: (min, max) for name in (torch.clamp, torch.clip, "clamp", "clip")}
-_DROPOUTS = {F.dropout, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout}
+CLAMPS |= {name: lambda min=None, max=None: (min, max) for name in (torch.clamp, torch.clip, "clamp", "clip")}
+DROPOUTS = {F.dropout, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout}
 _HINTS = {
     "sigmoid": "use creator.nn.Sigmoid",
     "tanh": "use creator.nn.Tanh",
     "silu": "use creator.nn.SiLU",
     "linear": "use creator.nn.Linear",
 }
+
+
+def module_path(n: torch.fx.Node) -> str:
+    """The module that a node calls, or the function and the module that it stands in: "encoder.0", "encoder.relu"."""
+    if n.op == "call_module":
+        return str(n.target)
+    stack = n.meta.get("nn_module_stack") or {}
+    paths = [path for path, _ in stack.values()] if stack else []
+    name = n.target if isinstance(n.target, str) else getattr(n.target, "__name__", str(n.target))
+    return ".".join(filter(None, [paths[-1] if paths else "", str(name)]))
 
 
 class Lowering(torch.fx.Interpreter):
@@ -92,7 +103,7 @@ class Lowering(torch.fx.Interpreter):
         if n.op == "output":
             self.result = self._output(n)
             return super().run_node(n)
-        where = self._where(n)
+        where = module_path(n)
         if n.op == "call_module":
             assert isinstance(n.target, str)
             self._module(n, self.fetch_attr(n.target), where)
@@ -116,14 +127,6 @@ class Lowering(torch.fx.Interpreter):
             self._function(n, result, where)
         return result
 
-    def _where(self, n: torch.fx.Node) -> str:
-        if n.op == "call_module":
-            return str(n.target)
-        stack = n.meta.get("nn_module_stack") or {}
-        paths = [path for path, _ in stack.values()] if stack else []
-        name = n.target if isinstance(n.target, str) else getattr(n.target, "__name__", str(n.target))
-        return ".".join(filter(None, [paths[-1] if paths else "", str(name)]))
-
     def _module(self, n: torch.fx.Node, module: torch.nn.Module, where: str) -> None:
         handler = module_handler(module, where)
         if len(n.all_input_nodes) != 1 or len(n.args) != 1 or n.kwargs or n.args[0] not in self.values:
@@ -146,10 +149,12 @@ class Lowering(torch.fx.Interpreter):
             raise CreatorError("its input has no number format", paths[0], hint)
         assert self.builder is not None
         try:
-            op = handler(module, Context(self.builder.type_of(source)))
+            made = handler(module, Context(self.builder.type_of(source)))
         except CreatorError as error:
             raise error.at(paths[0]) from None
-        return self.builder.add(op, source, paths)
+        for op in made if isinstance(made, list) else [made]:
+            source = self.builder.add(op, source, paths)
+        return source
 
     def _define_input(self, n: torch.fx.Node, raw: _Raw, module: Quantize, where: str) -> None:
         try:
@@ -200,13 +205,13 @@ class Lowering(torch.fx.Interpreter):
             raise CreatorError(
                 "operations on several values are not supported", where, "use a chain of layers without branches"
             )
-        if n.target in _RESHAPES:
+        if n.target in RESHAPES:
             self.values[n] = self._reshaped(value, result, where)
-        elif n.target in _DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):
+        elif n.target in DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):
             self.values[n] = value
-        elif n.target in _CLAMPS:
+        elif n.target in CLAMPS:
             try:
-                low, high = _CLAMPS[n.target](*n.args[1:], **n.kwargs)
+                low, high = CLAMPS[n.target](*n.args[1:], **n.kwargs)
             except TypeError:
                 raise CreatorError("these arguments are not supported", where, "pass only the limits") from None
             if not all(bound is None or isinstance(bound, (int, float)) for bound in (low, high)):

@@ -5,58 +5,62 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from creator import nn, ops
+from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray
-from creator.nn.exact import OutputQuantizer
-from creator.ops import TensorType
+from creator.nn.slots import OutputQuantizer
 from creator.ops.base import MAX_BITS
 from creator.ops.lookup import MAX_INPUT_BITS, pattern_codes
+from creator.tracing.requantized import Context, check_accumulator, requantized_ops
 
-
-@dataclass(frozen=True)
-class Context:
-    """What a handler knows about where its module stands: the type of the module's input."""
-
-    input: TensorType
-
-
-Handler = Callable[[Any, Context], ops.Op]
+Handler = Callable[[Any, Context], "ops.Op | list[ops.Op]"]
 
 
 def quantize_op(module: nn.Quantize, context: Context) -> ops.Op:
     """A change of format inside the network."""
     q = module.quantizer
+    if isinstance(q.format, Affine) or isinstance(context.input.format, Affine):
+        raise CreatorError(
+            "a change between arbitrary scales is not supported here", hint="let the layer before give that format"
+        )
     return ops.Quantize(q.format, q.rounding, q.overflow, q.format.min_code, q.format.max_code)
 
 
-def linear_op(module: nn.Linear, context: Context) -> ops.Op:
+def linear_op(module: nn.Linear, context: Context) -> ops.Op | list[ops.Op]:
     """A linear layer with its own parameters."""
     return _linear(module, module.weight, module.bias, context)
 
 
-def folded_op(linear: nn.Linear, norm: nn.BatchNorm1d, context: Context) -> ops.Op:
+def folded_op(linear: nn.Linear, norm: nn.BatchNorm1d, context: Context) -> ops.Op | list[ops.Op]:
     """A linear layer with the batch normalisation after it folded in, by the code that eval mode runs."""
     return _linear(linear, *norm.folded(linear), context)
 
 
-def _linear(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> ops.Op:
+def _linear(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> ops.Op | list[ops.Op]:
+    formats = (context.input.format, module.weight_format, module.output_format)
+    if any(isinstance(fmt, Affine) for fmt in formats):
+        return requantized_ops(module, weight, bias, context)
+    fmt = module.weight_format
+    assert isinstance(fmt, FixedPoint)
+    assert isinstance(context.input.format, FixedPoint)
     weight, bias = module.quantized(weight, bias, training=False)
-    frac_bits = context.input.format.frac_bits + module.weight_format.frac_bits
+    frac_bits = context.input.format.frac_bits + fmt.frac_bits
     if bias is not None:
+        assert module.bias_format is not None
         frac_bits = max(frac_bits, module.bias_format.frac_bits)
     if abs(frac_bits) > 126:
         raise CreatorError(f"its products have {frac_bits} fractional bits", hint="use formats nearer to 1")
     q: OutputQuantizer = module.quantizer
-    return ops.Linear(
-        weight=_codes(weight, module.weight_format),
-        weight_format=module.weight_format,
+    assert isinstance(q.format, FixedPoint)
+    op = ops.Linear(
+        weight=_codes(weight, fmt),
+        weight_format=fmt,
         bias=_biases(module, bias, frac_bits),
         accumulator=FixedPoint(MAX_BITS, frac_bits),
         output=q.format,
@@ -65,6 +69,8 @@ def _linear(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, 
         low=q.format.min_code,
         high=q.format.max_code,
     )
+    check_accumulator(module, op, context)
+    return op
 
 
 def _codes(values: torch.Tensor, fmt: FixedPoint) -> IntArray:
@@ -74,6 +80,7 @@ def _codes(values: torch.Tensor, fmt: FixedPoint) -> IntArray:
 def _biases(module: nn.Linear, bias: torch.Tensor | None, frac_bits: int) -> IntArray:
     if bias is None:
         return np.zeros(module.out_features, dtype=np.int64)
+    assert module.bias_format is not None
     codes = _codes(bias, module.bias_format)
     shift = frac_bits - module.bias_format.frac_bits
     if module.bias_format.total_bits + shift > MAX_BITS and codes.any():
@@ -109,7 +116,7 @@ def clamp_op(low: float | None, high: float | None, context: Context) -> ops.Op:
     return ops.Clamp(low_code, high_code)
 
 
-def _bound(value: float, fmt: FixedPoint, end: int) -> int:
+def _bound(value: float, fmt: Format, end: int) -> int:
     """The code of a bound, or ``end`` of the range where the bound lies beyond that end."""
     if math.isnan(value):
         raise CreatorError("its bound is NaN")
@@ -117,12 +124,13 @@ def _bound(value: float, fmt: FixedPoint, end: int) -> int:
         return end
     if value > fmt.max_value or value < fmt.min_value:
         return fmt.max_code + 1 if value > 0 else fmt.min_code - 1  # outside, which the caller refuses
-    scaled = math.ldexp(value, fmt.frac_bits)
-    if not scaled.is_integer():
+    code = int(fmt.to_integers([value])[0])
+    if float(fmt.from_integers([code])[0]) != value:
+        step = fmt.scale if isinstance(fmt, Affine) else fmt.step
         raise CreatorError(
-            f"its bound {value} is not a value of {fmt}, whose step is {fmt.step}", hint="choose a multiple of the step"
+            f"its bound {value} is not a value of {fmt}, whose step is {step}", hint="choose a multiple of the step"
         )
-    return int(scaled)
+    return code
 
 
 def lookup_op(module: nn.Lookup, context: Context) -> ops.Op:
@@ -166,7 +174,9 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
 """Known modules and what they become; ``None``: at most a reshape."""
 
 _HINTS: dict[type[torch.nn.Module], str] = {
-    torch.nn.Linear: "use creator.nn.Linear",
+    nn.Conv1d: "convolutions train, but have no hardware yet",
+    nn.Conv2d: "convolutions train, but have no hardware yet",
+    torch.nn.Linear: "use creator.nn.Linear, or creator.prepare(model, example_input)",
     torch.nn.BatchNorm1d: "use creator.nn.BatchNorm1d",
     torch.nn.Sigmoid: "use creator.nn.Sigmoid",
     torch.nn.Tanh: "use creator.nn.Tanh",

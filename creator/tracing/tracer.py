@@ -42,8 +42,8 @@ def trace(model: torch.nn.Module, input_shape: Sequence[int] | int) -> Graph:
     if isinstance(model, tuple(MODULES)):
         model = torch.nn.Sequential(model)
     _refuse_hooks(model)
-    with _eval_mode(model), torch.no_grad():
-        lowering = Lowering(_fx_module(model), shape)
+    with eval_mode(model), torch.no_grad():
+        lowering = Lowering(fx_module(model), shape)
         graph = run_passes(lowering.lower(_example(model, shape)).verify(), OPTIMISE)
         _check_against(model, graph)
     return graph
@@ -60,10 +60,12 @@ def _refuse_hooks(model: torch.nn.Module) -> None:
 
 class _Tracer(torch.fx.Tracer):
     def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, tuple(MODULES)) or super().is_leaf_module(m, module_qualified_name)
+        own = type(m).__module__.startswith("creator.nn.")
+        return own or isinstance(m, tuple(MODULES)) or super().is_leaf_module(m, module_qualified_name)
 
 
-def _fx_module(model: torch.nn.Module) -> torch.fx.GraphModule:
+def fx_module(model: torch.nn.Module) -> torch.fx.GraphModule:
+    """``model`` as torch.fx sees it, with the layers that creator knows, and torch's own, as leaves."""
     tracer = _Tracer()
     try:
         return torch.fx.GraphModule(model, tracer.trace(model))
@@ -86,7 +88,8 @@ def _checked_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
 
 
 @contextlib.contextmanager
-def _eval_mode(model: torch.nn.Module) -> Iterator[None]:
+def eval_mode(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; every module's mode is as it was after that."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

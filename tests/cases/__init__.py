@@ -1,6 +1,6 @@
 """Configurations of every operation; the conformance suite runs each through every stage.
 
-A file here is named after an operation and gives ``CASES``. A case is a model whose graph has that operation.
+A file here is named after an operation and gives ``CASES``. A case is a model whose graph has that operation, or such a graph.
 """
 
 from __future__ import annotations
@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+
+import creator
+from creator.passes import OPTIMISE, run_passes
+from tests import oracle
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,40 @@ class Case:
         """The model, in eval mode, the same every time."""
         torch.manual_seed(sum(self.name.encode()))
         return self.make().eval()
+
+    def graph(self) -> creator.Graph:
+        """The traced model."""
+        return creator.trace(self.model(), self.input_shape)
+
+    def expected(self, graph: creator.Graph, x: np.ndarray) -> np.ndarray:
+        """What PyTorch computes from the input codes ``x``, as output codes."""
+        with torch.no_grad():
+            y = self.model()(torch.from_numpy(graph.input_format.from_integers(x)).float())
+        codes = np.ldexp(y.double().numpy(), graph.output_format.frac_bits)
+        assert np.array_equal(codes, np.rint(codes)), "an output of the model is not on the output's grid"
+        return codes.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class GraphCase:
+    """One configuration of an operation that is reached without a model, so that its every attribute can be chosen.
+
+    Args:
+        name: unique in its file.
+        make: builds the graph, before any pass.
+    """
+
+    name: str
+    make: Callable[[], creator.Graph]
+
+    def graph(self) -> creator.Graph:
+        """The graph as tracing would leave it."""
+        return run_passes(self.make(), OPTIMISE)
+
+    def expected(self, graph: creator.Graph, x: np.ndarray) -> np.ndarray:
+        """What the graph, no pass having touched it, gives in Python's own integers."""
+        del graph
+        return oracle.run(self.make(), x)
 
 
 def sequential(*layers: torch.nn.Module) -> torch.nn.Sequential:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from creator import FixedPoint, Overflow, Rounding, nn
-from tests.cases import Case, sequential
+from tests.cases import Case, GraphCase, sequential
+from tests.graph import chains
 
 F = FixedPoint
 IN = F(8, 4)
@@ -93,5 +94,8 @@ CASES = [
             nn.HardTanh(-9, -0.5),
         )
     ),
+    GraphCase("exact sums", lambda: chains.chain(chains.linear(output=F(52, 8)))),
+    GraphCase("exact sums on a grid of their own", lambda: chains.chain(chains.linear(output=F(17, 11), align=3))),
+    GraphCase("exact sums with a clamp", lambda: chains.chain(chains.linear(output=F(52, 8), low=-300, high=4000))),
     one("unsigned wrap and hardtanh", 7, 6, nn.HardTanh(0.25, 2), overflow=Overflow.WRAP, output=F(6, 4, signed=False), gain=4),
 ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from creator.affine import Affine, Format
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.graph import Builder, Graph
-from creator.ops import Clamp, Linear, Lookup, Op, Quantize, Reshape, TensorType
+from creator.ops import Clamp, Linear, Lookup, Op, Quantize, Rescale, Reshape, TensorType
 
 F = FixedPoint
 IN = F(8, 4)
@@ -14,7 +15,7 @@ WEIGHT = F(6, 4)
 ENTRY = F(7, 6)
 
 
-def chain(*ops: Op, shape: tuple[int, ...] = (4,), entry: FixedPoint = IN, paths: tuple[str, ...] = ()) -> Graph:
+def chain(*ops: Op, shape: tuple[int, ...] = (4,), entry: Format = IN, paths: tuple[str, ...] = ()) -> Graph:
     """The ops one after the other; the i-th has the module path ``layer.i`` unless ``paths`` says otherwise."""
     builder = Builder(TensorType(shape, entry))
     current = builder.input
@@ -65,6 +66,11 @@ def table(output: FixedPoint = ENTRY, bits: int = 8) -> Lookup:
     return Lookup(entries, output)
 
 
+def rescale(factors: list[int], shift: int, output: Format, rounding: Rounding = Rounding.HALF_EVEN) -> Rescale:
+    """A change of scale that limits nothing more."""
+    return Rescale(np.array(factors), shift, output, rounding, output.min_code, output.max_code)
+
+
 def of_everything() -> Graph:
     """One node of every operation, with odd formats and module paths."""
     return chain(
@@ -73,6 +79,7 @@ def of_everything() -> Graph:
         Clamp(-5, 100),
         quantize(F(6, 9, signed=False), Rounding.TOWARD_ZERO, Overflow.WRAP),
         table(F(5, -2), bits=6),
+        rescale([3, 40, 77], 6, Affine(0.1, 3, 6), Rounding.HALF_AWAY),
         shape=(2, 2),
         paths=("flat", 'a "quoted" \\ path', "größe.λ", "two\nlines\u2028\x85", "\t' ; end"),
     )

@@ -3,9 +3,11 @@ from fractions import Fraction
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from creator import CreatorError, FixedPoint, Overflow, Rounding
-from creator.nn.exact import EXACT_BITS, OutputQuantizer, checked_format, eval_dtype, exact_linear, unit_exponent
+from creator.nn.exact import EXACT_BITS, eval_dtype, exact_sum, unit_exponent
+from creator.nn.slots import OutputQuantizer, checked_format
 from creator.quantize import StraightThrough
 from tests.nn.helpers import seeded
 from tests.oracle import power
@@ -50,7 +52,7 @@ def test_unit_exponent_is_the_largest_common_power_of_two():
         assert any((Fraction(v) / (2 * unit)).denominator != 1 for v in x.tolist())
 
 
-def test_exact_linear_is_exact_or_refuses():
+def test_exact_sum_is_exact_or_refuses():
     outcomes = set()
     for seed in range(120):
         bits = 15 + seed % 12
@@ -66,7 +68,7 @@ def test_exact_linear_is_exact_or_refuses():
             for xs in x.tolist()
         ]
         try:
-            result = exact_linear(x, weight, bias).tolist()
+            result = exact_sum(F.linear, x, weight, bias).tolist()
         except CreatorError as refusal:
             assert f"more than {EXACT_BITS} bits" in str(refusal)  # noqa: PT017
             outcomes.add("refused")
@@ -77,39 +79,39 @@ def test_exact_linear_is_exact_or_refuses():
 
 
 @pytest.mark.parametrize("frac_bits", [-60, 0, 60])
-def test_exact_linear_draws_the_line_at_52_bits_of_the_common_unit(frac_bits):
+def test_exact_sum_draws_the_line_at_52_bits_of_the_common_unit(frac_bits):
     step = 2.0**-frac_bits
     odd = torch.full((1, 1), 2.0**51 + 1, dtype=torch.float64)
-    assert exact_linear(odd * step, float64([1.0]), float64(2.0**51 - 2) * step).item() == (2.0**52 - 1) * step
+    assert exact_sum(F.linear, odd * step, float64([1.0]), float64(2.0**51 - 2) * step).item() == (2.0**52 - 1) * step
     for weight, bias in ((1.0, 2.0**51 - 1), (1.0, -(2.0**51)), (-2.0, 1.0)):
         with pytest.raises(CreatorError, match="52 bits"):
-            exact_linear(odd * step, float64([weight]), float64(bias) * step)
+            exact_sum(F.linear, odd * step, float64([weight]), float64(bias) * step)
 
 
-def test_exact_linear_counts_the_units_of_a_fine_bias():
+def test_exact_sum_counts_the_units_of_a_fine_bias():
     x = torch.full((1, 1), 2.0**30, dtype=torch.float64)
-    assert exact_linear(x, float64([1.0]), float64(2.0**-21)).item() == 2.0**30 + 2.0**-21
+    assert exact_sum(F.linear, x, float64([1.0]), float64(2.0**-21)).item() == 2.0**30 + 2.0**-21
     with pytest.raises(CreatorError, match="52 bits"):
-        exact_linear(x, float64([1.0]), float64(2.0**-22))
+        exact_sum(F.linear, x, float64([1.0]), float64(2.0**-22))
 
 
-def test_exact_linear_counts_cancelling_terms_too():
+def test_exact_sum_counts_cancelling_terms_too():
     x, weight = float64([1.0, 1.0, 1.0]), float64([2.0**52, 1.0, -(2.0**52)])
     with pytest.raises(CreatorError, match="52 bits"):
-        exact_linear(x[None], weight[None], None)
+        exact_sum(F.linear, x[None], weight[None], None)
 
 
-def test_exact_linear_takes_float32_empty_batches_and_zeros():
+def test_exact_sum_takes_float32_empty_batches_and_zeros():
     weight = torch.ones(2, 3)
-    assert exact_linear(torch.ones(1, 3), weight, None).dtype == torch.float64
-    assert exact_linear(torch.zeros(0, 3), weight, torch.ones(2)).shape == (0, 2)
-    assert exact_linear(torch.zeros(1, 3), weight, torch.ones(2)).tolist() == [[1.0, 1.0]]
+    assert exact_sum(F.linear, torch.ones(1, 3), weight, None).dtype == torch.float64
+    assert exact_sum(F.linear, torch.zeros(0, 3), weight, torch.ones(2)).shape == (0, 2)
+    assert exact_sum(F.linear, torch.zeros(1, 3), weight, torch.ones(2)).tolist() == [[1.0, 1.0]]
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_exact_linear_refuses_inputs_that_are_not_finite(bad):
+def test_exact_sum_refuses_inputs_that_are_not_finite(bad):
     with pytest.raises(CreatorError, match="an input is NaN or infinite"):
-        exact_linear(float64([1.0, bad]), float64([1.0, 1.0]), None)
+        exact_sum(F.linear, float64([1.0, bad]), float64([1.0, 1.0]), None)
 
 
 # --- formats and dtypes

@@ -235,11 +235,19 @@ def test_the_manifest_says_what_the_design_is(design: creator.Design) -> None:
     for side, kind in (("input", graph.input_type), ("output", graph.output_type)):
         assert manifest[side]["shape"] == list(kind.shape)
         assert manifest[side]["format"] == str(kind.format)
-        assert (manifest[side]["total_bits"], manifest[side]["frac_bits"]) == (kind.format.total_bits, kind.format.frac_bits)
+        assert manifest[side]["total_bits"] == kind.format.total_bits
         assert manifest[side]["beat_bits"] % 8 == 0
         assert 0 <= manifest[side]["beat_bits"] - kind.format.total_bits < 8
     assert (manifest["interval"], manifest["latency"]) == (design.interval, design.latency)
-    assert [layer["operation"] for layer in manifest["layers"]] == ["linear", "clamp", "quantize", "lookup"]
+    assert [layer["operation"] for layer in manifest["layers"]] == ["linear", "clamp", "quantize", "lookup", "rescale"]
+
+
+def test_the_manifest_says_what_a_code_is_worth(design: creator.Design) -> None:
+    assert design.manifest["input"]["frac_bits"] == 4
+    assert not {"scale", "zero_point"} & set(design.manifest["input"])
+    output = json.loads(json.dumps(design.manifest["output"]))
+    assert (output["scale"], output["zero_point"]) == (0.1, 3)
+    assert "frac_bits" not in output
 
 
 def test_the_graph_in_the_build_is_the_one_that_was_translated(design: creator.Design, tmp_path: Path) -> None:

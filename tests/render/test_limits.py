@@ -76,6 +76,7 @@ def requantizer(v: dict[str, Any], value: FixedPoint, code: int) -> int:
     else:
         kept = wide << -shift
     assert -(1 << (kept_bits - 1)) <= kept < 1 << (kept_bits - 1)
+    carry = 0
     if v["rounds"]:
         assert shift > 0
         top, negative = bits(wide, shift - 1, shift - 1), bits(wide, wide_bits - 1, wide_bits - 1)
@@ -95,8 +96,13 @@ def requantizer(v: dict[str, Any], value: FixedPoint, code: int) -> int:
                 carry = negative if bits(wide, shift - 1) != pattern(v["all_dropped"], shift) else 0
             case other:
                 raise AssertionError(f"{other} does not round")
-        kept += carry
+    if v["adds"]:
+        # (kept & '1') + (zero_point & carry), less its lowest bit, which is carried into the next where carry is 1
+        zero = signed(pattern(v["zero_bits"], kept_bits), kept_bits) if v["zero_point"] else 0
+        kept = ((2 * kept + 1) + (2 * zero + carry)) >> 1
         assert -(1 << (kept_bits - 1)) <= kept < 1 << (kept_bits - 1)
+    else:
+        assert not v["rounds"]
     rounded = signed(kept, v["rounded_bits"])
     if v["wraps"]:
         width = v["source_bits"]
@@ -163,11 +169,22 @@ def test_bounds_at_powers_of_two_are_tested_by_upper_bits(low: int, high: int, b
 
 
 def check_requantizer(
-    value: FixedPoint, values: Interval, output: FixedPoint, mode: Rounding, overflow: Overflow, low: int, high: int
+    value: FixedPoint,
+    values: Interval,
+    output: FixedPoint,
+    mode: Rounding,
+    overflow: Overflow,
+    low: int,
+    high: int,
+    zero_point: int = 0,
 ) -> None:
     every = np.unique(np.linspace(values.low, values.high, 300).astype(np.int64))
-    v = requantizer_values(value, values, output, mode, overflow, low, high)
-    expected = np.clip(requantize(every, value.frac_bits, output, mode, overflow), low, high) & ((1 << output.total_bits) - 1)
+    v = requantizer_values(value, values, output, mode, overflow, low, high, zero_point)
+    if zero_point:
+        rounded = requantize(every, value.frac_bits, F(63, output.frac_bits), mode) + zero_point
+    else:
+        rounded = requantize(every, value.frac_bits, output, mode, overflow)
+    expected = np.clip(rounded, low, high) & ((1 << output.total_bits) - 1)
     assert [requantizer(v, value, code) for code in every.tolist()] == expected.tolist()
 
 
@@ -199,6 +216,20 @@ def test_wide_accumulators(mode: Rounding, output: FixedPoint) -> None:
     check_requantizer(
         F(52, 30), Interval(-(2**51), 2**51 - 1), output, mode, Overflow.SATURATE, output.min_code, output.max_code
     )
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("value", [F(8, 0), F(8, 1), F(8, 4), F(8, 4, signed=False), F(1, 4), F(8, 40), F(40, 35)], ids=str)
+@pytest.mark.parametrize("zero_point", [-128, -1, 1, 5, 127, 255])
+def test_zero_points(mode: Rounding, value: FixedPoint, zero_point: int) -> None:
+    for output in (F(8, 0), F(8, 0, signed=False), F(9, 0, symmetric=True)):
+        if output.min_code <= zero_point <= output.max_code:
+            for values in (Interval.of(value), Interval(value.min_code // 3, value.max_code // 5)):
+                limits = output.min_code, output.max_code
+                check_requantizer(value, values, output, mode, Overflow.SATURATE, *limits, zero_point)
+                check_requantizer(
+                    value, values, output, mode, Overflow.SATURATE, *sorted((limits[0] // 2, zero_point)), zero_point
+                )
 
 
 def test_ties_are_among_what_is_checked() -> None:

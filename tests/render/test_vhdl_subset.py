@@ -11,8 +11,9 @@ import pytest
 
 import creator
 from creator import FixedPoint, Overflow, Rounding
+from creator.affine import Affine
 from creator.resources import resource_folder
-from tests.graph.chains import chain, linear, of_everything, quantize, table
+from tests.graph.chains import chain, linear, of_everything, quantize, rescale, table
 
 F = FixedPoint
 MODES = [mode for mode in Rounding if mode is not Rounding.STOCHASTIC]
@@ -64,6 +65,23 @@ def designs() -> dict[str, creator.Design]:
     graphs["widest"] = chain(quantize(F(52, -1)), quantize(F(3, -52)), quantize(F(52, 0), Rounding.FLOOR), entry=F(52, 51))
     graphs["all bits dropped"] = chain(*(quantize(F(2, -53), mode) for mode in MODES[:1]), entry=F(52, 0))
     graphs["far finer"] = chain(quantize(F(8, 60)), entry=F(8, 4))
+    for mode in MODES:
+        graphs[f"rescale {mode}"] = chain(
+            linear(output=F(52, 8)),
+            rescale([3, 40000, 65535], 20, Affine(0.1, -20, 8), mode),
+            rescale([4], 3, F(9, 2), mode),
+            rescale([2**31 - 1], 30, Affine(0.007874015748031496, 200, 8, signed=False), mode),
+            rescale([2**20 + 1, 7, 0], 12, F(40, 0), mode),
+            rescale([1023], 12, F(52, 0), mode),
+            rescale([1], 40, Affine(1 / 3, 1, 12), mode),
+            rescale([8], 2, F(14, 0), mode),
+        )
+    graphs["rescale unsigned"] = chain(
+        rescale([1, 0, 1, 1], 0, F(4, 0, signed=False)),
+        rescale([3], 62, Affine(1e-30, 1, 2, signed=False)),
+        rescale([0], 1, F(1, 0)),
+        entry=F(52, 0, signed=False),
+    )
     graphs["large"] = chain(linear(64, 40), linear(40, 3), shape=(64,))
     graphs["long path"] = chain(linear(), paths=(".".join(["some_encoder_block"] * 12),))
     return {name: creator.translate(graph) for name, graph in graphs.items()}
@@ -96,7 +114,8 @@ def test_there_is_something_to_scan() -> None:
     assert len(RENDERED) > 100
     assert set(STATIC) == {"creator_ram.vhd", "creator_stream_register.vhd"}
     stems = {name.split(".")[0] for name in TEMPLATES}
-    assert {"linear", "mac", "requantizer", "limit", "rom", "clamp", "quantize", "lookup", "network", "top"} <= stems
+    assert {"linear", "clamp", "quantize", "lookup", "rescale", "network", "top"} <= stems
+    assert {"mac", "requantizer", "limit", "rom", "multiplier"} <= stems
 
 
 @pytest.mark.parametrize("construct", FORBIDDEN)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from creator import CreatorError, FixedPoint, Rounding
+from creator.affine import Affine, Format
 from creator.graph import Graph, Node
 from creator.graph.vectors import check_vectors
 from creator.ops import Clamp, Lanes, Reshape, TensorType, Timing
 from creator.schedule import schedule
-from tests.graph.chains import IN, chain, linear, of_everything, quantize, table
+from tests.graph.chains import IN, chain, linear, of_everything, quantize, rescale, table
 
 F = FixedPoint
 
@@ -21,7 +22,7 @@ def test_every_node_with_hardware_is_a_core() -> None:
     graph = of_everything()
     plan = schedule(graph)
     assert plan.verify() is plan
-    assert [core.node.op.name for core in plan.cores] == ["linear", "clamp", "quantize", "lookup"]
+    assert [core.node.op.name for core in plan.cores] == ["linear", "clamp", "quantize", "lookup", "rescale"]
     assert [core.input_type for core in plan.cores] == [graph.type_of(core.node.inputs[0]) for core in plan.cores]
     assert all(core.lanes == Lanes(1, 1) for core in plan.cores)
 
@@ -46,6 +47,20 @@ def test_a_plan_runs_as_its_graph() -> None:
         (quantize(F(9, 5)), Timing(12, 1)),
         (quantize(F(9, 4)), Timing(12, 1)),
         (table(), Timing(12, 2)),
+        (rescale([3], 5, F(4, 0)), Timing(12, 2 + 2)),
+        (rescale([3], 5, F(4, 0), Rounding.FLOOR), Timing(12, 2 + 1)),
+        (rescale([3], 5, Affine(0.1, 1, 4), Rounding.FLOOR), Timing(12, 2 + 2)),
+        (rescale([3], 0, F(4, 0)), Timing(12, 2 + 1)),
+        (rescale([8], 5, F(4, 0)), Timing(12, 2)),
+        (rescale([8], 3, F(4, 0)), Timing(12, 1)),
+        (rescale([8], 2, F(4, 0)), Timing(12, 1)),
+        (rescale([8], 3, Affine(0.1, 1, 4)), Timing(12, 2)),
+        (rescale([0], 3, F(4, 0)), Timing(12, 2 + 2)),
+        (rescale([3] * 12, 5, F(4, 0)), Timing(12, 2 + 2)),
+        (rescale([3, 5] * 6, 5, F(4, 0)), Timing(12, 3 + 2)),
+        (rescale([2**17 - 1], 5, F(4, 0)), Timing(12, 2 + 2)),
+        (rescale([2**17 + 1], 5, F(4, 0)), Timing(12, 3 + 2)),
+        (rescale([2**18], 5, F(4, 0)), Timing(12, 1)),
     ],
     ids=str,
 )
@@ -56,6 +71,28 @@ def test_the_cycles_of_one_core(op, timing: Timing) -> None:
     assert not core.registered
     assert plan.interval == timing.interval
     assert plan.latency == 11 + timing.delay
+
+
+@pytest.mark.parametrize(
+    ("entry", "factor", "stages"),
+    [
+        (F(18, 0), 3, 2),
+        (F(19, 0), 3, 3),
+        (F(17, 0, signed=False), 3, 2),
+        (F(18, 0, signed=False), 3, 3),
+        (F(35, 0), 3, 3),
+        (F(36, 0), 3, 4),
+        (F(36, 0), 2**18 + 1, 5),
+        (F(30, 0), 2**31 - 1, 4),
+        (Affine(0.1, -4, 18), 3, 3),
+        (Affine(0.1, -4, 18), 1, 1),
+        (Affine(0.1, 2**17, 18, signed=False), 3, 2),
+    ],
+    ids=str,
+)
+def test_wide_operands_and_factors_are_multiplied_in_parts(entry: Format, factor: int, stages: int) -> None:
+    (core,) = schedule(chain(rescale([factor], 9, F(4, 0)), entry=entry)).cores
+    assert core.timing.delay == stages + 2
 
 
 def test_the_slowest_core_sets_the_interval_and_all_delays_add_up() -> None:

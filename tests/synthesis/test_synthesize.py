@@ -11,6 +11,10 @@ import torch
 
 import creator
 from creator import CreatorError, FixedPoint, nn
+from creator.affine import Affine
+from creator.passes import OPTIMISE, run_passes
+from creator.synthesis.synthesize import with_wide_constants
+from tests.graph.chains import chain, linear, quantize, rescale
 
 TOP = "vhdl/network_top.vhd"
 
@@ -112,3 +116,37 @@ def test_a_network_with_too_many_pins_is_refused(tmp_path: Path) -> None:
 def test_a_missing_bitstream_folder_is_refused_before_any_work(small_build: Path, tmp_path: Path) -> None:
     with pytest.raises(CreatorError, match="the folder does not exist"):
         creator.synthesize(small_build, bitstream=tmp_path / "no" / "out.bit", progress=lambda _: pytest.fail("began"))
+
+
+def test_constants_of_more_than_32_bits_reach_yosys_as_numbers(tmp_path: Path) -> None:
+    """GHDL 2.0 writes them as strings of characters: the limits of a wide format would come out wrong, without a warning."""
+    graph = chain(quantize(FixedPoint(40, 0)), entry=FixedPoint(52, 3))
+    folder = creator.translate(graph).write(tmp_path / "build")
+    creator.synthesize(folder, "xc7")
+    verilog = (folder / "synthesis" / "xc7" / "network.v").read_text()
+    assert '"' not in verilog
+    assert f"40'b0{'1' * 39}" in verilog
+    assert f"40'b1{'0' * 39}" in verilog
+
+
+@pytest.mark.parametrize("width", [33, 40, 64])
+def test_a_wide_constant_becomes_a_number(width: int) -> None:
+    bits = "01" * (width // 2) + "1" * (width % 2)
+    text = f'assign a = s ? "{bits}" : $signed("{bits}"); /* "name" */'
+    assert with_wide_constants(text) == f"assign a = s ? {width}'b{bits} : $signed({width}'b{bits}); /* \"name\" */"
+
+
+def test_a_multiplier_between_scales_takes_blocks_and_no_longer_path_than_its_layer(tmp_path: Path) -> None:
+    """Sums of 21 bits times a factor of 16: two blocks beside that of the layer. A power of two takes none."""
+    entry, output = Affine(0.05, 3, 8), Affine(0.1, -20, 8)
+    sums = linear(64, 8, entry=entry.codes, weight_format=FixedPoint(8, 0), output=FixedPoint(52, 0))
+    dsps, clocks = [], []
+    for factors in ([2**15], [40001], [40001, 65535, 1, 2, 3, 50000, 7, 9]):
+        graph = run_passes(chain(sums, rescale(factors, 23, output), shape=(64,), entry=entry), OPTIMISE)
+        report = creator.synthesize(creator.translate(graph).write(tmp_path / f"build{len(dsps)}"), "ecp5-25k")
+        assert graph.nodes[0].type.format.total_bits > 18
+        assert report.fmax_mhz is not None
+        dsps.append(report.dsps)
+        clocks.append(report.fmax_mhz)
+    assert dsps == [1, 3, 3]
+    assert min(clocks) > 100

@@ -1,6 +1,7 @@
 -- golden_top: the network with AXI4-Stream interfaces.
--- One element a beat in the low bits of tdata, in row-major order: 6 beats of fixed<4,2> in (upper bits ignored),
--- 3 beats of ufixed<4,1> out (zero extended). tlast marks a frame's last beat.
+-- One element a beat in the low bits of tdata, in row-major order. tlast marks a frame's last beat.
+-- In: 6 beats of fixed<4,2>, upper bits ignored.
+-- Out: 3 beats of ufixed<4,1>, zero extended.
 library ieee;
 use ieee.std_logic_1164.all;
 

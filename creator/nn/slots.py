@@ -1,0 +1,113 @@
+"""The places of a layer that take a number format: a fixed one, or a quantizer that observes or learns it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from creator.affine import Affine, Format
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, Overflow, Rounding, check_rounding, check_wrap
+from creator.nn.exact import eval_dtype
+from creator.quantize import Gradients, StraightThrough, fake_quantize, quantize_gradient
+from creator.quantize.affine import fake_quantize_affine
+from creator.quantize.quantizer import Quantizer
+
+Choice = Format | Quantizer
+
+FLOATING = Gradients()
+
+
+def checked_format(value: object, name: str, layer: torch.nn.Module) -> FixedPoint:
+    """``value`` if it is a FixedPoint; else a refusal that names the layer's class and the argument."""
+    if isinstance(value, FixedPoint):
+        return value
+    raise CreatorError(f"{name}={value!r} is not a number format", type(layer).__name__, f"for example {name}=FixedPoint(8, 4)")
+
+
+def checked_choice(value: object, name: str, layer: torch.nn.Module) -> Choice:
+    """``value`` if it is a format or a quantizer; else a refusal."""
+    return value if isinstance(value, (Affine, Quantizer)) else checked_format(value, name, layer)
+
+
+def observed(quantizer: Quantizer, x: torch.Tensor) -> torch.Tensor:
+    """What a layer in training does with ``x``: its values on the grid; while calibrating, ``x`` itself, which is observed."""
+    if not quantizer.calibrating:
+        return quantizer.values(x)
+    try:
+        quantizer.calibrate(x.detach())
+    except CreatorError as error:
+        raise error.at(quantizer.where) from None
+    return x
+
+
+class _Exactly(torch.autograd.Function):
+    """The second tensor, with the gradient of the first."""
+
+    @staticmethod
+    def forward(ctx: Any, soft: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
+        return exact
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        return grads[0], None
+
+
+def with_gradient_of(soft: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
+    """``exact`` in value, ``soft`` in gradient."""
+    return _Exactly.apply(soft.to(exact.dtype), exact)
+
+
+class OutputQuantizer:
+    """Rounds and clamps a layer's result to its output format, in training and, exactly, in eval mode."""
+
+    format: Format
+
+    def __init__(self, fmt: Format, rounding: Rounding, overflow: Overflow, ste: StraightThrough) -> None:
+        self.format = fmt
+        self.rounding = Rounding(rounding)
+        self.overflow = Overflow(overflow) if isinstance(fmt, Affine) else check_wrap(fmt, Overflow(overflow))
+        self.ste = StraightThrough(ste)
+        if isinstance(fmt, Affine) and (self.overflow is Overflow.WRAP or fmt.axis is not None):
+            raise CreatorError(f"{fmt} cannot be an output", hint="use one scale, and saturate")
+
+    def __call__(self, y: torch.Tensor, training: bool, dtype: torch.dtype, grads: Gradients = FLOATING) -> torch.Tensor:
+        """``y`` on the output's grid, as ``dtype``; as float64 where ``dtype`` has too few digits for the format."""
+        if training:
+            return soft_values(y, self.format, self.rounding, self.overflow, self.ste, grads)
+        check_rounding(self.rounding)
+        result = eval_dtype(dtype, self.format)
+        y = y.double()
+        if bool(torch.isnan(y).any()):
+            raise CreatorError("a value is NaN, which has no code", hint="look for the layer or the data that makes it")
+        if isinstance(self.format, Affine):
+            codes = self.format.to_integers(y.detach().cpu().numpy(), self.rounding)
+            exact = torch.from_numpy(self.format.from_integers(codes)).to(y.device)
+            return with_gradient_of(soft_values(y, self.format, self.rounding, self.overflow, self.ste, grads), exact)
+        if self.overflow is Overflow.WRAP and bool(torch.isinf(y.detach() * 2.0**self.format.frac_bits).any()):
+            raise CreatorError("a value is infinite, which cannot wrap", hint="use saturate")
+        return soft_values(y, self.format, self.rounding, self.overflow, self.ste, grads).to(result)
+
+    def __repr__(self) -> str:
+        return f"{self.format}, {self.rounding}, {self.overflow}, {self.ste}"
+
+
+def soft_values(
+    x: torch.Tensor,
+    fmt: Format,
+    rounding: Rounding = Rounding.HALF_EVEN,
+    overflow: Overflow = Overflow.SATURATE,
+    ste: StraightThrough = StraightThrough.MASKED,
+    grads: Gradients = FLOATING,
+) -> torch.Tensor:
+    """``x`` on the grid of ``fmt`` in its own dtype: what training computes with. The gradient is that of an activation."""
+    if isinstance(fmt, FixedPoint):
+        return fake_quantize(x, fmt, rounding, overflow, ste, grads.generator, grads.activation, grads.rounding)
+    x = quantize_gradient(x, grads.activation, grads.rounding, grads.generator)
+    scale: Any = fmt.scale
+    if fmt.axis is not None:
+        shape = [1] * x.ndim
+        shape[fmt.axis] = -1
+        scale = torch.tensor(scale, dtype=x.dtype, device=x.device).reshape(shape)
+    return fake_quantize_affine(x, scale, fmt.zero_point, fmt.min_code, fmt.max_code, rounding, ste)

@@ -1,0 +1,236 @@
+"""What layers with weights share: their formats, and one way from an input to an output that training and hardware follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from creator.affine import MULTIPLIER_BITS, Affine, Format
+from creator.errors import CreatorError
+from creator.formats import MAX_FRAC_BITS, FixedPoint, Overflow, Rounding
+from creator.nn.exact import exact_sum
+from creator.nn.requantize import Requantizer, requantized
+from creator.nn.slots import Choice, OutputQuantizer, checked_choice, checked_format, observed, soft_values, with_gradient_of
+from creator.quantize import Gradients, StraightThrough, fake_quantize, quantize_gradient
+from creator.quantize.on_grid import is_on_grid
+from creator.quantize.quantizer import Quantizer
+
+WEIGHT = FixedPoint(8, 6)
+OUTPUT = FixedPoint(8, 4)
+
+
+def default_bias(output: FixedPoint) -> FixedPoint:
+    """A signed format with the range of ``output`` and four more fractional bits; none more where that is very wide."""
+    finer = 4 if output.total_bits <= 40 else 0
+    return FixedPoint(output.total_bits + finer + (not output.signed), min(output.frac_bits + finer, MAX_FRAC_BITS))
+
+
+def version_of(y: torch.Tensor) -> int | None:
+    """Counts in-place changes of ``y``; ``None`` in inference mode, where torch does not count."""
+    return None if y.is_inference() else y._version
+
+
+class Weighted(torch.nn.Module):
+    """``quantize(product(x, quantize(weight)) + quantize(bias))``: the sum is exact, and rounded once, at the output.
+
+    A mixin before a ``torch.nn`` layer, which owns the parameters. They stay in floating point; the forward pass uses their
+    quantized values (to nearest even, saturating). Output channels are axis 1 of the output, and axis 0 of the weight.
+
+    Args:
+        weight: format of the weights, or a quantizer that observes or learns it.
+        bias: whether there is one, or its format; the default is signed, with the range of the output and four more fractional
+            bits. With a quantizer at the output only eval mode rounds the bias; with an arbitrary scale anywhere, it does so
+            to the grid of the sum.
+        output: format of the result, or a quantizer.
+        rounding, overflow: how the exact sum becomes a code of the output.
+        ste: gradient of every rounding in the layer, masked or identity.
+        gradient: formats of the gradients: a :class:`~creator.quantize.Gradients`, one format for all of them, or ``None``.
+        accumulator: bits that the sum may have at most; translation refuses a layer that needs more. ``None``: what it needs.
+        multiplier_bits: width of the multiplier between arbitrary scales.
+    """
+
+    weight: torch.nn.Parameter
+    bias: torch.nn.Parameter | None
+
+    def _init_formats(
+        self,
+        weight: Choice = WEIGHT,
+        bias: bool | FixedPoint = True,
+        output: Choice = OUTPUT,
+        rounding: Rounding = Rounding.HALF_EVEN,
+        overflow: Overflow = Overflow.SATURATE,
+        ste: StraightThrough = StraightThrough.MASKED,
+        gradient: FixedPoint | Gradients | None = None,
+        accumulator: int | None = None,
+        multiplier_bits: int = MULTIPLIER_BITS,
+    ) -> None:
+        self.rounding, self.overflow, self.ste = Rounding(rounding), Overflow(overflow), StraightThrough(ste)
+        self.gradient = Gradients.of(gradient)
+        self.accumulator, self.multiplier_bits = accumulator, multiplier_bits
+        self.weight_quantizer: Quantizer | None = None
+        self.output_quantizer: Quantizer | None = None
+        self.input_format: Format | None = None
+        self._bias_format = None if isinstance(bias, bool) else checked_format(bias, "bias", self)
+        self._norm: tuple[Any, ...] = ()  # the normalisation fused into this layer, in a tuple so that it is no submodule
+        self.set_formats(checked_choice(weight, "weight", self), checked_choice(output, "output", self))
+
+    def set_formats(self, weight: Choice | None = None, output: Choice | None = None) -> None:
+        """Replaces formats; ``None`` leaves one as it is."""
+        if weight is not None:
+            weight = checked_choice(weight, "weight", self)
+            self.weight_quantizer = weight if isinstance(weight, Quantizer) else None
+            self._weight_format = None if isinstance(weight, Quantizer) else weight
+        if output is not None:
+            output = checked_choice(output, "output", self)
+            self.output_quantizer = output if isinstance(output, Quantizer) else None
+            self._output = None if isinstance(output, Quantizer) else self._output_of(output)
+        self._fast: dict[torch.dtype, Any] = {}
+
+    def _output_of(self, fmt: Format) -> OutputQuantizer:
+        return OutputQuantizer(fmt, self.rounding, self.overflow, self.ste)
+
+    @property
+    def quantizer(self) -> OutputQuantizer:
+        """The output's rounding, clamping and format as they are now."""
+        if self.output_quantizer is not None:
+            return self._output_of(self.output_quantizer.format)
+        assert self._output is not None
+        return self._output
+
+    @property
+    def output_format(self) -> Format:
+        return self.quantizer.format
+
+    @property
+    def weight_format(self) -> Format:
+        if self.weight_quantizer is not None:
+            return self.weight_quantizer.format
+        assert self._weight_format is not None
+        return self._weight_format
+
+    @property
+    def bias_format(self) -> FixedPoint | None:
+        """``None`` where the bias lies on the grid of the sum: with an arbitrary scale at the output."""
+        if self._bias_format is not None:
+            return self._bias_format
+        output = self.output_format
+        return default_bias(output) if isinstance(output, FixedPoint) else None
+
+    def parameter_formats(self) -> dict[str, FixedPoint]:
+        """The formats of those parameters that the forward pass uses as they are, once they lie on their grids.
+
+        None with a fused normalisation, which scales the weights before they are rounded. A normalisation that follows without
+        :meth:`fuse` is not known here.
+        """
+        if self._norm:
+            return {}
+        formats = {} if not isinstance(self._weight_format, FixedPoint) else {"weight": self._weight_format}
+        if self.bias is not None and self.output_quantizer is None and self.bias_format is not None:
+            formats["bias"] = self.bias_format
+        return formats
+
+    def fuse(self, norm: torch.nn.Module) -> None:
+        """Computes with the normalisation ``norm``, which must be called right after; saves it from doing so once more."""
+        self._norm = (norm,)
+
+    # The forward pass.
+
+    def product(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        """The layer's sum of products, in floating point."""
+        raise NotImplementedError
+
+    def quantized(
+        self, weight: torch.Tensor, bias: torch.Tensor | None, training: bool
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """``weight`` and ``bias`` on the layer's grids; in float64, exactly, unless ``training``.
+
+        Raises:
+            CreatorError: outside training, for NaN and infinities, which saturation would hide.
+        """
+        if not training:
+            weight, bias = finite(weight, "weight"), None if bias is None else finite(bias, "bias")
+        grads = self.gradient
+        values = self._soft_weight(weight) if training else soft_values(weight, self.weight_format, ste=self.ste)
+        weight = quantize_gradient(values, grads.weight, grads.rounding, grads.generator)
+        if bias is not None:
+            fmt = self._bias_format if training and self.output_quantizer is not None else self.bias_format
+            rounded = bias if fmt is None else fake_quantize(bias, fmt, ste=self.ste)
+            bias = quantize_gradient(rounded, grads.bias, grads.rounding, grads.generator)
+        return weight, bias
+
+    def _soft_weight(self, weight: torch.Tensor) -> torch.Tensor:
+        if self.weight_quantizer is not None:
+            return observed(self.weight_quantizer, weight)
+        if weight is self.weight and is_on_grid(weight, self._weight_format):
+            return weight
+        return soft_values(weight, self.weight_format, ste=self.ste)
+
+    def finish(self, y: torch.Tensor, dtype: torch.dtype, training: bool) -> torch.Tensor:
+        """The layer's output from its sum; outside training from an exact one."""
+        if training and self.output_quantizer is not None:
+            grads = self.gradient
+            return observed(self.output_quantizer, quantize_gradient(y, grads.activation, grads.rounding, grads.generator))
+        return self.quantizer(y, training, dtype, self.gradient)
+
+    def compute(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        """The forward pass with the given floating-point parameters in place of the layer's own."""
+        if self.training:
+            return self._soft(x, weight, bias)
+        formats = self._eval_formats()
+        if formats is None:
+            return self._soft(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
+        if not all(isinstance(fmt, FixedPoint) for fmt in formats):
+            soft = self._soft(x.double(), weight.double(), None if bias is None else bias.double())
+            return with_gradient_of(soft, requantized(self.product, self._requantizer(formats), x, weight, bias))
+        weight, bias = self.quantized(weight, bias, training=False)
+        return self.finish(exact_sum(self.product, x, weight, bias), x.dtype, training=False)
+
+    def check_formats(self) -> None:
+        """Refuses formats that integer arithmetic cannot bring together."""
+        formats = self._eval_formats()
+        if formats is not None and not all(isinstance(fmt, FixedPoint) for fmt in formats):
+            _ = self._requantizer(formats).multiplier
+
+    def _requantizer(self, formats: tuple[Format, Format, Format]) -> Requantizer:
+        return Requantizer(*formats, self.rounding, self.overflow, self.multiplier_bits)
+
+    def _eval_formats(self) -> tuple[Format, Format, Format] | None:
+        """Formats of input, weight and output; ``None`` where one has none, or is not known: before ``creator.convert``.
+
+        Where all scales are powers of two that of the input does not matter.
+        """
+        try:
+            weight, output = self.weight_format, self.output_format
+        except CreatorError:
+            return None
+        if self.input_format is None:
+            return None if isinstance(weight, Affine) or isinstance(output, Affine) else (OUTPUT, weight, output)
+        return self.input_format, weight, output
+
+    def _soft(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        weight, bias = self.quantized(weight, bias, training=True)
+        return self.finish(self.product(x, weight, bias), x.dtype, training=True)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if self._norm:
+            y = self._norm[0].normalised(self, input)
+        else:
+            parameters = self._parameters  # attribute access to a parameter is slow
+            y = self.compute(input, parameters["weight"], parameters["bias"])
+        # A normalisation that follows folds itself into this layer, for which it needs the layer and its input.
+        y.creator_source = (self, input, version_of(y))
+        return y  # type: ignore[no-any-return]
+
+    def _formats_repr(self) -> str:
+        weight = self.weight_quantizer or self._weight_format
+        bias = "no bias" if self.bias is None else f"bias {self._bias_format or 'by output'}"
+        output = self.output_quantizer or repr(self._output)
+        return f"weight {weight}, {bias}, output {output}"
+
+
+def finite(tensor: torch.Tensor, name: str) -> torch.Tensor:
+    """``tensor`` in float64, refused if not finite."""
+    if not bool(torch.isfinite(tensor).all()):
+        raise CreatorError(f"its {name} is NaN or infinite", hint="training diverged; restore an earlier state")
+    return tensor.double()

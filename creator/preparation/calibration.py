@@ -1,0 +1,67 @@
+"""Formats from data, before or without training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from creator.batches import first_tensor
+from creator.errors import CreatorError
+from creator.nn.lookup import Lookup
+from creator.nn.quantize import Quantize
+from creator.nn.weighted import Weighted
+from creator.quantize.quantizer import Quantizer
+
+
+def calibrate(model: torch.nn.Module, loader: Iterable[Any], batches: int | None = None) -> torch.nn.Module:
+    """Shows every quantizer of ``model`` the floating-point values that it will have to hold; returns the model.
+
+    Normalisations use their running statistics and dropout is off, as in evaluation; no parameter changes except those of
+    the quantizers. Modes are left as they were.
+
+    Args:
+        model: from :func:`creator.prepare`, or with quantizers in its layers.
+        loader: batches: tensors, or tuples, lists or dicts whose first entry is the model's input.
+        batches: how many to use; ``None`` for all.
+
+    Raises:
+        CreatorError: for no batches, for NaN or infinities, naming the input or the module where they appear.
+    """
+    count = 0
+    with _calibrating(model), torch.no_grad():
+        for batch in loader:
+            if batches is not None and count >= batches:
+                break
+            x = first_tensor(batch)
+            if not bool(torch.isfinite(x).all()):
+                raise CreatorError(f"batch {count} contains NaN or infinities", "calibrate", "clean the data")
+            if not x.numel():
+                raise CreatorError(f"batch {count} is empty", "calibrate")
+            model(x)
+            count += 1
+    if not count:
+        raise CreatorError("there is no batch to calibrate with", "calibrate", "pass an iterable of input batches")
+    return model
+
+
+@contextmanager
+def _calibrating(model: torch.nn.Module) -> Iterator[None]:
+    """Layers in the arithmetic of training, everything else as in evaluation; quantizers observe."""
+    modes = [(module, module.training) for module in model.modules()]
+    quantizers = [(path, module) for path, module in model.named_modules() if isinstance(module, Quantizer)]
+    model.eval()
+    try:
+        for module in model.modules():
+            if isinstance(module, (Weighted, Quantize, Lookup, Quantizer)):
+                module.training = True
+        for path, quantizer in quantizers:
+            quantizer.calibrating, quantizer.where = True, path
+        yield
+    finally:
+        for _, quantizer in quantizers:
+            del quantizer.calibrating, quantizer.where  # those of the class show again
+        for module, training in modes:
+            module.training = training

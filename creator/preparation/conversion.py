@@ -1,0 +1,100 @@
+"""``creator.convert``: what was observed or learned becomes fixed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+import torch.fx
+
+from creator import nn
+from creator.affine import Affine, Format
+from creator.errors import CreatorError
+from creator.nn.weighted import Weighted
+from creator.preparation.preparing import Tracer
+from creator.tracing.lower import reason
+
+
+def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
+    """``model`` with every quantizer replaced by the format that it stands for: the model that :func:`creator.trace` takes.
+
+    Scales that are powers of two become fixed-point formats, others multipliers and shifts between integer codes. Where all
+    are powers of two, evaluation gives the same numbers before and after; arbitrary scales are evaluated in floating point
+    before, and in integers after.
+
+    Args:
+        model: trained or calibrated, with quantizers in its layers.
+        inplace: changes ``model`` itself instead of a copy.
+
+    Raises:
+        CreatorError: naming the module whose range depends on the data, was never observed, or has no hardware.
+    """
+    if not isinstance(model, torch.nn.Module):
+        raise CreatorError(f"expected a torch.nn.Module, got {type(model).__name__}", "convert")
+    fixed = {
+        path: _formats(path, module) for path, module in model.named_modules() if isinstance(module, (Weighted, nn.Quantize))
+    }
+    if not inplace:
+        model = copy.deepcopy(model)
+    inputs: dict[str, Format] = {}
+    if any(isinstance(fmt, Affine) for formats in fixed.values() for fmt in formats.values()):
+        inputs = _input_formats(model, fixed)
+    for path, module in model.named_modules():
+        if path in fixed:
+            module.set_formats(**fixed[path])
+            if isinstance(module, Weighted):
+                module.input_format = inputs.get(path)
+                if path in inputs:
+                    _check(module, path)
+    return model
+
+
+def _formats(path: str, module: Any) -> dict[str, Format]:
+    """The formats of the weights and the output of a layer, as they are now."""
+    try:
+        formats: dict[str, Format] = {"output": module.output_format}
+        if isinstance(module, Weighted):
+            formats["weight"] = module.weight_format
+        return formats
+    except CreatorError as error:
+        raise error.at(path or type(module).__name__) from None
+
+
+def _check(layer: Weighted, path: str) -> None:
+    """Refuses formats that integer arithmetic cannot bring together."""
+    try:
+        layer.check_formats()
+    except CreatorError as error:
+        raise error.at(path) from None
+
+
+def _input_formats(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> dict[str, Format]:
+    """The format that each layer with weights reads, by its path."""
+    root = model if list(model.children()) else torch.nn.Sequential(model)
+    try:
+        graph = Tracer().trace(root)
+    except CreatorError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the user's forward raises under tracing
+        what = f"its forward cannot be traced: {reason(error)}"
+        raise CreatorError(what, type(model).__name__, "avoid control flow that depends on values") from None
+    formats: dict[torch.fx.Node, Format | None] = {}
+    inputs: dict[str, Format] = {}
+    for node in graph.nodes:
+        source = next((formats[n] for n in node.all_input_nodes if formats.get(n) is not None), None)
+        formats[node] = source
+        if node.op != "call_module":
+            continue
+        path = str(node.target)
+        module = root.get_submodule(path)
+        if isinstance(module, Weighted):
+            if source is None:
+                raise CreatorError("its input has no number format", path, "begin the network with nn.Quantize")
+            if inputs.setdefault(path, source) != source:
+                raise CreatorError("it is called with inputs of two formats", path, "use one layer for each")
+        if path in fixed:
+            formats[node] = fixed[path]["output"]
+        elif isinstance(module, nn.Lookup):
+            formats[node] = module.output_format
+    return inputs

@@ -1,0 +1,84 @@
+"""What each ``torch.nn`` module becomes, with its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from creator import nn
+from creator.errors import CreatorError
+from creator.nn.weighted import Weighted
+from creator.preparation.config import QConfig
+
+
+def _formats(qconfig: QConfig, signed: bool | None) -> dict[str, Any]:
+    return {
+        "weight": qconfig.make("weight"),
+        "output": qconfig.make("activation", signed),
+        "gradient": qconfig.gradient,
+        "accumulator": qconfig.accumulator,
+    }
+
+
+def _with_parameters(made: Any, module: torch.nn.Module) -> Any:
+    """``made`` with the very parameters and buffers of ``module``, and in its mode."""
+    for name, parameter in module._parameters.items():
+        made.register_parameter(name, parameter)
+    for name, buffer in module._buffers.items():
+        made.register_buffer(name, buffer)
+    return made.train(module.training)
+
+
+def _linear(module: torch.nn.Linear, qconfig: QConfig, signed: bool | None) -> Weighted:
+    bias = module.bias is not None and (qconfig.bias or True)
+    made = nn.Linear(module.in_features, module.out_features, bias, device="meta", **_formats(qconfig, signed))
+    return _with_parameters(made, module)
+
+
+def _conv(module: Any, qconfig: QConfig, signed: bool | None) -> Weighted:
+    kind = nn.Conv2d if isinstance(module, torch.nn.Conv2d) else nn.Conv1d
+    made = kind(
+        module.in_channels, module.out_channels, module.kernel_size, module.stride, module.padding, module.dilation,
+        module.groups, module.bias is not None and (qconfig.bias or True), module.padding_mode, device="meta",
+        **_formats(qconfig, signed),
+    )  # fmt: skip
+    return _with_parameters(made, module)
+
+
+WEIGHTED: dict[type[torch.nn.Module], Callable[[Any, QConfig, bool | None], Weighted]] = {
+    torch.nn.Linear: _linear,
+    torch.nn.Conv1d: _conv,
+    torch.nn.Conv2d: _conv,
+}
+"""Layers with weights."""
+
+NORMS: dict[type[torch.nn.Module], type[Any]] = {
+    torch.nn.BatchNorm1d: nn.BatchNorm1d,
+    torch.nn.BatchNorm2d: nn.BatchNorm2d,
+}
+"""Normalisations, which fold into the layer before them."""
+
+ACTIVATIONS: dict[type[torch.nn.Module], Any] = {
+    torch.nn.Sigmoid: nn.Sigmoid,
+    torch.nn.Tanh: nn.Tanh,
+    torch.nn.SiLU: nn.SiLU,
+}
+"""Activations that become tables, in a fixed range: sigmoid 0 ... 1, tanh -1 ... 1."""
+
+UNCHANGED: tuple[type[torch.nn.Module], ...] = (
+    torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Hardtanh, torch.nn.Flatten, torch.nn.Unflatten, torch.nn.Identity,
+    torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d, torch.nn.AlphaDropout,
+    torch.nn.FeatureAlphaDropout,
+)  # fmt: skip
+"""Modules that keep their input's format, or vanish in hardware."""
+
+
+def normalisation(module: torch.nn.Module) -> Any:
+    """The layer that normalises as ``module`` does, inside the layer before it."""
+    assert isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
+    if not module.track_running_stats:
+        raise CreatorError("it has no running statistics, so its output depends on the batch", hint="track_running_stats=True")
+    made = NORMS[type(module)](module.num_features, module.eps, module.momentum, module.affine, device="meta")
+    return _with_parameters(made, module)

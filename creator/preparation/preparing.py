@@ -1,0 +1,295 @@
+"""``creator.prepare``: a floating-point model becomes one that trains with quantization."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from typing import Any
+
+import torch
+import torch.fx
+import torch.nn.functional as F
+
+from creator import nn
+from creator.errors import CreatorError
+from creator.preparation.config import QConfig, QConfigMapping, takes_signed
+from creator.preparation.layers import ACTIVATIONS, NORMS, UNCHANGED, WEIGHTED, normalisation
+from creator.preparation.target import Target
+from creator.quantize.quantizer import Quantizer
+from creator.tracing.lower import CLAMPS, DROPOUTS, RESHAPES, reason
+
+_RELUS = {torch.relu, torch.relu_, F.relu, F.relu_, "relu", "relu_"}
+_TABLES = {
+    torch.sigmoid: nn.Sigmoid, F.sigmoid: nn.Sigmoid, "sigmoid": nn.Sigmoid,
+    torch.tanh: nn.Tanh, F.tanh: nn.Tanh, "tanh": nn.Tanh, F.silu: nn.SiLU,
+}  # fmt: skip
+
+
+def prepare(
+    model: torch.nn.Module,
+    example_input: torch.Tensor,
+    config: QConfig | QConfigMapping | None = None,
+    target: Target | None = None,
+) -> torch.fx.GraphModule:
+    """A copy of ``model`` that trains with quantization; the model itself is left alone.
+
+    ``Linear``, ``Conv1d`` and ``Conv2d`` become layers of :mod:`creator.nn`, a batch normalisation that follows is fused into
+    them, a ReLU after that becomes an unsigned output; sigmoid, tanh and SiLU become tables; the input is quantized first.
+    Module paths stay as they are, so a floating-point ``state_dict`` loads. Then :func:`creator.calibrate`, train, or both, and
+    :func:`creator.convert`.
+
+    Args:
+        model: any module that torch.fx can trace.
+        example_input: a batch, to see that the model runs; its values do not matter.
+        config: formats: one for all layers, or a mapping. ``None``: 8 bits, observed power-of-two scales.
+        target: what the hardware supports; a configuration beyond that is refused.
+
+    Returns:
+        An ordinary module, in the mode of ``model``, with its parameters' values.
+
+    Raises:
+        CreatorError: naming the path of every module that has no quantized counterpart.
+    """
+    if not isinstance(model, torch.nn.Module):
+        raise CreatorError(f"expected a torch.nn.Module, got {type(model).__name__}", "prepare")
+    if not isinstance(example_input, torch.Tensor) or not example_input.numel():
+        raise CreatorError("example_input is not a tensor with elements", "prepare", "pass one batch of the input")
+    traced = _traced(copy.deepcopy(model))
+    preparation = _Preparation(traced, QConfigMapping.of(config), target or Target())
+    preparation.check(example_input)
+    preparation.run()
+    return traced.train(model.training)
+
+
+class Tracer(torch.fx.Tracer):
+    """Keeps the layers of creator whole."""
+
+    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
+        """Whether ``m`` appears as one node."""
+        return type(m).__module__.startswith("creator.nn") or super().is_leaf_module(m, module_qualified_name)
+
+
+def _traced(model: torch.nn.Module) -> torch.fx.GraphModule:
+    """``model``, which becomes part of the result, in the arithmetic of training."""
+    if not list(model.children()):
+        model = torch.nn.Sequential(model)
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        # What forward makes of self.training is fixed by tracing; dropout is the one difference that is known what to do with.
+        graphs = [Tracer().trace(model.train(mode)) for mode in (False, True)]
+    except CreatorError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the user's forward raises under tracing
+        what = f"its forward cannot be traced: {reason(error)}"
+        raise CreatorError(what, type(model).__name__, "avoid control flow that depends on values") from None
+    finally:
+        for module, training in modes:
+            module.training = training
+    steps = [[(node.op, node.target) for node in graph.nodes if node.target not in DROPOUTS] for graph in graphs]
+    if steps[0] != steps[1]:
+        what = "its forward does something else in training than in evaluation"
+        raise CreatorError(what, type(model).__name__, "use modules that know their mode, such as torch.nn.Dropout")
+    return torch.fx.GraphModule(model, graphs[1], type(model).__name__)
+
+
+class _Kinds(torch.fx.Interpreter):
+    """Runs the model and notes which nodes give tensors."""
+
+    def __init__(self, module: torch.fx.GraphModule) -> None:
+        super().__init__(module)
+        self.tensors: set[torch.fx.Node] = set()
+
+    def run_node(self, n: torch.fx.Node) -> Any:
+        result = super().run_node(n)
+        if isinstance(result, torch.Tensor):
+            self.tensors.add(n)
+        return result
+
+
+class _Preparation:
+    def __init__(self, traced: torch.fx.GraphModule, mapping: QConfigMapping, target: Target) -> None:
+        self.traced, self.mapping, self.target = traced, mapping, target
+        self.nodes: torch.fx.Graph = traced.graph
+        self.modules: dict[str, torch.nn.Module] = dict(traced.named_modules())
+        self.calls = Counter(str(node.target) for node in self.nodes.nodes if node.op == "call_module")
+        self.orders: dict[tuple[str, Any], int] = {}
+        self.tensors: set[torch.fx.Node] = set()
+        self.first: QConfig | None = None  # of the first layer with weights
+
+    def check(self, example: torch.Tensor) -> None:
+        """Runs the model once in evaluation mode, and names every node that cannot be prepared."""
+        modes = [(module, module.training) for module in self.traced.modules()]
+        kinds = _Kinds(self.traced.eval())
+        try:
+            with torch.no_grad():
+                kinds.run(example)
+        except Exception as error:  # noqa: BLE001 - whatever the user's model raises
+            raise CreatorError(
+                f"fails on the example input: {reason(error)}", "prepare", "pass a batch that it takes"
+            ) from None
+        finally:
+            for module, training in modes:
+                module.training = training
+        self.tensors = kinds.tensors
+        inputs = [node for node in self.nodes.nodes if node.op == "placeholder"]
+        if len(inputs) != 1:
+            raise CreatorError(f"forward takes {len(inputs)} inputs", "prepare", "a network has exactly one")
+        refused = [text for node in self.nodes.nodes if (text := self._refusal(node))]
+        if refused:
+            raise CreatorError("cannot be prepared: " + ", ".join(refused), "prepare", "replace them with layers of creator.nn")
+        called = {str(node.target) for node in self.nodes.nodes if node.op == "call_module"}
+        lost = self.mapping.unused(called, {type(self.modules[path]) for path in called})
+        if lost:
+            raise CreatorError(f"the configuration names {', '.join(lost)}, which the model does not have", "prepare")
+
+    def _refusal(self, node: torch.fx.Node) -> str:
+        """Names a node that has no quantized counterpart; empty for one that has."""
+        if node.op == "call_module":
+            module = self.modules[str(node.target)]
+            known = type(module) in (*WEIGHTED, *NORMS, *ACTIVATIONS, *UNCHANGED) or _is_own(module) or _stub(module)
+            return "" if known else f"{node.target} ({type(module).__name__})"
+        if node.op == "get_attr":
+            return f"{node.target} (used outside a layer)"
+        if node.op in ("call_function", "call_method") and node in self.tensors:
+            if node.target in _RELUS | RESHAPES | DROPOUTS or node.target in _TABLES or node.target in CLAMPS:
+                return ""
+            name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
+            stack = list((node.meta.get("nn_module_stack") or {}).values())
+            return ".".join(filter(None, [stack[-1][0] if stack else "", str(name)]))
+        return ""
+
+    def run(self) -> None:
+        for node in list(self.nodes.nodes):
+            if node.op == "call_module":
+                self._module(node, self.modules[str(node.target)])
+            elif node.op in ("call_function", "call_method") and node.target in _TABLES and node in self.tensors:
+                self._table(node)
+            elif node.op == "call_function" and node.target in DROPOUTS:
+                self._dropout(node)
+        self._quantize_input()
+        self.nodes.lint()
+        self.traced.recompile()
+        self.traced.delete_all_unused_submodules()
+
+    def _replace(self, path: str, module: torch.nn.Module) -> None:
+        self.traced.set_submodule(path, module)
+        self.modules[path] = module
+
+    def _module(self, node: torch.fx.Node, module: torch.nn.Module) -> None:
+        path = str(node.target)
+        if type(module) in WEIGHTED:
+            qconfig = self._qconfig(path, module)
+            if qconfig is not None:
+                self._weighted(node, module, qconfig)
+        elif type(module) in NORMS:
+            raise CreatorError(
+                "a normalisation must come right after a Linear or a convolution of its kind", path, "move or remove it"
+            )
+        elif type(module) in ACTIVATIONS:
+            self._replace(path, ACTIVATIONS[type(module)]().train(module.training))
+        elif _stub(module):
+            entry = _stub(module) == "QuantStub"
+            qconfig = self._qconfig(path, module) if entry else None
+            self._replace(path, nn.Quantize(qconfig.make("activation")) if qconfig else torch.nn.Identity())
+
+    def _qconfig(self, path: str, module: torch.nn.Module) -> QConfig | None:
+        kind = type(module)
+        orders: dict[str, int] = {}
+        parts = path.split(".")
+        for name in (".".join(parts[:count]) for count in range(len(parts))):
+            orders[name] = self.orders.get((name, kind), 0)
+            self.orders[name, kind] = orders[name] + 1
+        qconfig = self.mapping.find(path, kind, orders)
+        if qconfig is not None:
+            self.target.check(qconfig, path)
+        return qconfig
+
+    def _weighted(self, node: torch.fx.Node, module: torch.nn.Module, qconfig: QConfig) -> None:
+        path = str(node.target)
+        last, norm = node, None
+        follower = _only_user(node)
+        if follower is not None and follower.op == "call_module" and type(self.modules[str(follower.target)]) in NORMS:
+            if self.calls[path] > 1 or self.calls[str(follower.target)] > 1:
+                raise CreatorError("is called more than once, so it cannot be fused", str(follower.target), "use it once")
+            try:
+                norm = normalisation(self.modules[str(follower.target)])
+            except CreatorError as error:
+                raise error.at(str(follower.target)) from None
+            last = follower
+        relu = _only_user(last)
+        choice = qconfig.activation
+        folds = relu is not None and self._is_relu(relu) and takes_signed(choice) and self.calls[path] == 1
+        try:
+            layer = WEIGHTED[type(module)](module, qconfig, False if folds else None)
+        except CreatorError as error:
+            raise error.at(path) from None
+        self.first = self.first or qconfig
+        self._replace(path, layer)
+        if norm is not None:
+            layer.fuse(norm)
+            self._replace(str(last.target), norm)
+        if folds and relu is not None:
+            relu.replace_all_uses_with(last)
+            self.nodes.erase_node(relu)
+
+    def _is_relu(self, node: torch.fx.Node) -> bool:
+        if node.op == "call_module":
+            return type(self.modules[str(node.target)]) in (torch.nn.ReLU, nn.ReLU)
+        return node.op in ("call_function", "call_method") and node.target in _RELUS
+
+    def _table(self, node: torch.fx.Node) -> None:
+        kind: Any = _TABLES[node.target]  # type: ignore[index]
+        self._become(node, kind())
+
+    def _dropout(self, node: torch.fx.Node) -> None:
+        """A module in the place of a function, so that it knows the mode; traced in training mode."""
+        kind = {F.alpha_dropout: torch.nn.AlphaDropout, F.feature_alpha_dropout: torch.nn.FeatureAlphaDropout}
+        rate = node.args[1] if len(node.args) > 1 else node.kwargs.get("p", 0.5)
+        training = node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True)
+        self._become(node, kind.get(node.target, torch.nn.Dropout)(rate) if training else torch.nn.Identity())  # type: ignore
+
+    def _become(self, node: torch.fx.Node, module: torch.nn.Module) -> None:
+        path = self._free_name(node.name)
+        self.traced.add_submodule(path, module.train(self.traced.training))
+        self.modules[path] = module
+        with self.nodes.inserting_before(node):
+            made = self.nodes.call_module(path, (node.args[0],))
+        node.replace_all_uses_with(made)
+        self.nodes.erase_node(node)
+
+    def _quantize_input(self) -> None:
+        entry = next(node for node in self.nodes.nodes if node.op == "placeholder")
+        users = [node for node in entry.users if node in self.tensors or node.op == "call_module"]
+        if users and all(node.op == "call_module" and _quantizes(self.modules[str(node.target)]) for node in users):
+            return
+        qconfig = self.mapping.global_qconfig or self.first
+        if qconfig is None:
+            raise CreatorError("the configuration quantizes no layer", "prepare", "set a global QConfig")
+        path = self._free_name("quantize")
+        self.traced.add_submodule(path, nn.Quantize(qconfig.make("activation")))
+        with self.nodes.inserting_after(entry):
+            made = self.nodes.call_module(path, (entry,))
+        entry.replace_all_uses_with(made, delete_user_cb=lambda user: user is not made)
+
+    def _free_name(self, name: str) -> str:
+        taken = {path.split(".")[0] for path in self.modules} | set(vars(self.traced))
+        return name if name not in taken else next(f"{name}_{k}" for k in range(1, 10**6) if f"{name}_{k}" not in taken)
+
+
+def _only_user(node: torch.fx.Node) -> torch.fx.Node | None:
+    return next(iter(node.users)) if len(node.users) == 1 else None
+
+
+def _is_own(module: torch.nn.Module) -> bool:
+    return type(module).__module__.startswith("creator.nn") or isinstance(module, Quantizer)
+
+
+def _quantizes(module: torch.nn.Module) -> bool:
+    return isinstance(module, nn.Quantize)
+
+
+def _stub(module: torch.nn.Module) -> str:
+    """ "QuantStub" or "DeQuantStub" for the markers of a quantized region, those of torch.ao included; else empty."""
+    name = type(module).__name__
+    known = type(module).__module__ in ("torch.ao.quantization.stubs", "creator.nn.stubs")
+    return name if known and name in ("QuantStub", "DeQuantStub") else ""

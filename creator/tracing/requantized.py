@@ -1,0 +1,76 @@
+"""Layers between arbitrary scales: a linear node with the exact sum, and a rescale node with its multiplier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from creator import nn, ops
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, Overflow, Rounding, bits_for
+from creator.nn.requantize import Requantizer, zero_of
+from creator.ops import Interval, TensorType
+from creator.ops.base import MAX_BITS
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a handler knows about where its module stands: the type of the module's input."""
+
+    input: TensorType
+
+
+def requantized_ops(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> list[ops.Op]:
+    """``clip(round(sum * M / 2**n) + z)`` by the very integers that eval mode computes with; see creator.nn.requantize."""
+    x = context.input.format
+    if module.input_format is None or module.input_format != x:
+        raise CreatorError(
+            f"it has an arbitrary scale, and does not know that its input is {x}", hint="trace creator.convert(model)"
+        )
+    requantizer = module._requantizer((x, module.weight_format, module.output_format))
+    codes = requantizer.weights(weight)
+    sums = np.zeros(len(codes), dtype=np.int64) if bias is None else requantizer.biases(bias)
+    zero = zero_of(x)
+    if zero:  # the sum of w * (q - zero), as hardware computes with q
+        sums = sums - zero * codes.sum(axis=1)
+    linear = _exact(codes, requantizer, sums, x.frac_bits)
+    bits = bits_for(*linear.sums(context.input, Interval.of(x)))
+    if bits > MAX_BITS:
+        raise CreatorError(f"its sums need {bits} bits, more than {MAX_BITS}", hint="use narrower formats or fewer inputs")
+    fmt = FixedPoint(bits, linear.accumulator.frac_bits)
+    linear = _exact(codes, requantizer, sums, x.frac_bits, fmt)
+    check_accumulator(module, linear, context)
+    factors, shift = requantizer.multiplier
+    output = requantizer.output
+    rescale = ops.Rescale(
+        np.array(factors, dtype=np.int64), shift, output, requantizer.rounding, output.min_code, output.max_code
+    )
+    return [linear, rescale]
+
+
+def _exact(
+    codes: np.ndarray, requantizer: Requantizer, sums: np.ndarray, frac_bits: int, output: FixedPoint | None = None
+) -> ops.Linear:
+    """A linear node whose output is its sum."""
+    bits = requantizer.weight.total_bits
+    grid = requantizer.weight.frac_bits
+    accumulator = FixedPoint(MAX_BITS, frac_bits + grid)
+    output = output or accumulator
+    fmt = requantizer.weight if isinstance(requantizer.weight, FixedPoint) else FixedPoint(bits, 0, requantizer.weight.signed)
+    return ops.Linear(
+        codes, fmt, sums, accumulator, output, Rounding.FLOOR, Overflow.SATURATE, output.min_code, output.max_code
+    )
+
+
+def check_accumulator(module: nn.Linear, op: ops.Linear, context: Context) -> None:
+    """Refuses a layer whose sum may need more bits than its ``accumulator`` allows."""
+    if module.accumulator is None:
+        return
+    needed = bits_for(*op.sums(context.input, Interval.of(context.input.format)))
+    if needed > module.accumulator:
+        raise CreatorError(
+            f"its sums need {needed} bits, and accumulator={module.accumulator}",
+            hint="use narrower formats or fewer inputs, or allow more",
+        )

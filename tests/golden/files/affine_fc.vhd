@@ -1,0 +1,183 @@
+-- affine_fc: fully connected layer fc.
+-- 4 inputs affine<6,0.05,3>, 3 outputs fixed<9,0>.
+-- One multiplier: interval 12 cycles a frame, latency 17 cycles from the last input to the last output.
+-- Inputs are stored in two banks, so that a frame arrives while the one before it is computed. Frames are counted;
+-- in_last is not needed. When the output stalls, so does the whole pipeline; storing inputs goes on.
+library ieee;
+use ieee.std_logic_1164.all;
+use ieee.numeric_std.all;
+
+entity affine_fc is
+  port (
+    clock     : in  std_logic;
+    reset     : in  std_logic;
+    in_valid  : in  std_logic;
+    in_ready  : out std_logic;
+    in_data   : in  std_logic_vector(5 downto 0);
+    in_last   : in  std_logic;
+    out_valid : out std_logic;
+    out_ready : in  std_logic;
+    out_data  : out std_logic_vector(8 downto 0);
+    out_last  : out std_logic
+  );
+end entity affine_fc;
+
+architecture rtl of affine_fc is
+  -- Storing: the next element's place, and which banks hold a whole frame.
+  signal write_bank  : std_logic;
+  signal write_index : unsigned(1 downto 0);
+  signal store       : std_logic;
+  signal bank_full   : std_logic_vector(1 downto 0);
+  signal write_full  : std_logic;
+  signal write_place : std_logic_vector(2 downto 0);
+
+  -- Issuing: the next product, element read_index of the frame times a weight of row read_row.
+  signal read_bank   : std_logic;
+  signal read_index  : unsigned(1 downto 0);
+  signal read_row    : unsigned(1 downto 0);
+  signal read_weight : unsigned(3 downto 0);
+  signal read_full   : std_logic;
+  signal read_place  : std_logic_vector(2 downto 0);
+  signal issue       : std_logic;
+  signal row_starts  : std_logic;
+  signal row_ends    : std_logic;
+  signal last_row    : std_logic;
+
+  -- Pipeline: how far the row's first and last product and the frame's last one have come. The number is that of the stage
+  -- whose register they accompany: 1 memory, 2 operands, 3 product, 4 sum, 5 result.
+  signal enable     : std_logic;
+  signal first      : std_logic_vector(1 to 3);
+  signal done       : std_logic_vector(1 to 5);
+  signal frame_done : std_logic_vector(1 to 5);
+  signal bias_row   : unsigned(1 downto 0);
+  signal bias_word  : std_logic_vector(3 downto 0);
+  signal bias       : std_logic_vector(3 downto 0);
+
+  signal activation : std_logic_vector(5 downto 0);
+  signal weight     : std_logic_vector(2 downto 0);
+  signal sum        : std_logic_vector(8 downto 0);
+begin
+  write_full  <= bank_full(1) when write_bank = '1' else bank_full(0);
+  in_ready    <= not write_full;
+  store       <= in_valid and not write_full;
+  write_place <= write_bank & std_logic_vector(write_index);
+
+  enable     <= out_ready or not done(5);
+  read_full  <= bank_full(1) when read_bank = '1' else bank_full(0);
+  issue      <= read_full and enable;
+  row_starts <= '1' when read_index = 0 else '0';
+  row_ends   <= '1' when read_index = 3 else '0';
+  last_row   <= '1' when read_row = 2 else '0';
+  read_place <= read_bank & std_logic_vector(read_index);
+
+  out_valid <= done(5);
+  out_last  <= frame_done(5);
+
+  control : process (clock)
+  begin
+    if rising_edge(clock) then
+      if store = '1' then
+        if write_index = 3 then
+          write_index <= (others => '0');
+          write_bank  <= not write_bank;
+          if write_bank = '1' then
+            bank_full(1) <= '1';
+          else
+            bank_full(0) <= '1';
+          end if;
+        else
+          write_index <= write_index + 1;
+        end if;
+      end if;
+
+      if issue = '1' then
+        read_weight <= read_weight + 1;
+        if row_ends = '1' then
+          read_index <= (others => '0');
+          read_row   <= read_row + 1;
+          if last_row = '1' then
+            read_row    <= (others => '0');
+            read_weight <= (others => '0');
+            read_bank   <= not read_bank;
+            if read_bank = '1' then
+              bank_full(1) <= '0';
+            else
+              bank_full(0) <= '0';
+            end if;
+          end if;
+        else
+          read_index <= read_index + 1;
+        end if;
+      end if;
+
+      if enable = '1' then
+        first      <= row_starts & first(1 to 2);
+        done       <= (issue and row_ends) & done(1 to 4);
+        frame_done <= (row_ends and last_row) & frame_done(1 to 4);
+        bias_row   <= read_row;
+        bias       <= bias_word;
+      end if;
+
+      if reset = '1' then
+        write_bank  <= '0';
+        write_index <= (others => '0');
+        bank_full   <= "00";
+        read_bank   <= '0';
+        read_index  <= (others => '0');
+        read_row    <= (others => '0');
+        read_weight <= (others => '0');
+        done        <= (others => '0');
+      end if;
+    end if;
+  end process control;
+
+  inputs : entity work.creator_ram
+    generic map (
+      data_bits    => 6,
+      address_bits => 3
+    )
+    port map (
+      clock         => clock,
+      write_enable  => store,
+      write_address => write_place,
+      write_data    => in_data,
+      read_enable   => enable,
+      read_address  => read_place,
+      read_data     => activation
+    );
+
+  weights : entity work.affine_fc_weights
+    port map (
+      clock   => clock,
+      enable  => enable,
+      address => std_logic_vector(read_weight),
+      data    => weight
+    );
+
+  biases : entity work.affine_fc_biases
+    port map (
+      clock   => clock,
+      enable  => enable,
+      address => std_logic_vector(bias_row),
+      data    => bias_word
+    );
+
+  mac : entity work.affine_fc_mac
+    port map (
+      clock      => clock,
+      enable     => enable,
+      activation => activation,
+      weight     => weight,
+      first      => first(3),
+      bias       => bias,
+      sum        => sum
+    );
+
+  requantizer : entity work.affine_fc_requantizer
+    port map (
+      clock  => clock,
+      enable => enable,
+      value  => sum,
+      result => out_data
+    );
+end architecture rtl;
