@@ -25,7 +25,7 @@ from creator.formats import Rounding
 from creator.optim import QuantizedOptimizer
 from creator.quantize import Gradients
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
 import digits
 
 SIZES = (64, 32, 32, 10)

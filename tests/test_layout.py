@@ -227,10 +227,20 @@ MAY_IMPORT = {
     "creator/quantize": CORE | {"creator.quantize", "numpy", "torch"},
     "creator/nn": CORE | {"creator.nn", "creator.quantize", "numpy", "torch"},
     "creator/optim": CORE | {"creator.optim", "creator.quantize", "torch"},
+    "creator/batches.py": CORE | {"torch"},
     "creator/preparation": CORE
-    | {"creator", "creator.preparation", "creator.nn", "creator.quantize", "creator.tracing", "torch"},
+    | {"creator", "creator.batches", "creator.preparation", "creator.nn", "creator.quantize", "creator.tracing", "torch"},
     "creator/diagnostics": GRAPH
-    | {"creator", "creator.diagnostics", "creator.nn", "creator.quantize", "creator.console", "numpy", "torch"},
+    | {
+        "creator",
+        "creator.batches",
+        "creator.diagnostics",
+        "creator.nn",
+        "creator.quantize",
+        "creator.console",
+        "numpy",
+        "torch",
+    },
     "creator/tracing": GRAPH | {"creator", "creator.tracing", "creator.passes", "creator.nn", "numpy", "torch"},
     "creator/loading.py": GRAPH,
     "creator/doctor.py": {"creator.errors", "creator.tools"},

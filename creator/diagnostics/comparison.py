@@ -13,7 +13,7 @@ import torch
 
 from creator.affine import Format
 from creator.diagnostics.follow import Step, Trail, steps
-from creator.diagnostics.table import decibel, grid, number
+from creator.diagnostics.table import decibel, grid, number, shortened
 from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Graph, Node
@@ -49,7 +49,7 @@ class Comparison:
     def __str__(self) -> str:
         header = ("module", "node", "format", "torch - graph", "float - graph", "SQNR")
         cells = [
-            (row.path, row.node, row.format, _lsb(row.torch_lsb), _lsb(row.reference_lsb), decibel(row.sqnr_db))
+            (row.path, row.node, shortened(row.format), _lsb(row.torch_lsb), _lsb(row.reference_lsb), decibel(row.sqnr_db))
             for row in self.rows
         ]
         mismatch = self.first_mismatch

@@ -69,8 +69,7 @@ class ProbedWeighted(ProbedLayer):
         weight = _choice(lambda: layer.weight_format, layer.weight_quantizer, path)
         bias = layer._bias_format if isinstance(output, Quantizer) else layer.bias_format
         grads = layer.gradient
-        rectifies = not isinstance(output, Quantizer) and output.min_value >= 0
-        self.output = self._meter("output", output, layer.rounding, layer.overflow, grads.generator, rectifies)
+        self.output = self._meter("output", output, layer.rounding, layer.overflow, grads.generator, True)
         self.weight = self._meter("weight", weight)
         self.bias = self._meter("bias", bias)
         self.grad_sum = self._gradient("activation", grads.activation, grads)

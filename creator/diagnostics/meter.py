@@ -28,7 +28,7 @@ class Meter:
         path, slot: where it is.
         choice: the format; or a quantizer that has none; or ``None``: nothing is known of it.
         rounding, overflow, generator: how the slot rounds.
-        rectifies: whether the slot is a ReLU as well.
+        may_rectify: whether the slot is a ReLU as well, if its values cannot be negative.
     """
 
     def __init__(
@@ -39,16 +39,27 @@ class Meter:
         rounding: Rounding = Rounding.HALF_EVEN,
         overflow: Overflow = Overflow.SATURATE,
         generator: Generator = None,
-        rectifies: bool = False,
+        may_rectify: bool = False,
     ) -> None:
         self.path, self.slot, self.choice = path, slot, choice
-        self.rounding, self.overflow, self.generator, self.rectifies = rounding, overflow, generator, rectifies
+        self.rounding, self.overflow, self.generator, self.may_rectify = rounding, overflow, generator, may_rectify
         self.calls: list[Measured] = []
 
     @property
     def format(self) -> Format | None:
         """The format, if there is one."""
         return None if isinstance(self.choice, Quantizer) else self.choice
+
+    @property
+    def rectifies(self) -> bool:
+        """Whether negative values are meant to become zero."""
+        if not self.may_rectify or self.choice is None:
+            return False
+        try:
+            fmt = self.choice.format if isinstance(self.choice, Quantizer) else self.choice
+            return fmt.min_value >= 0
+        except CreatorError:
+            return False
 
     def __call__(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """``x`` quantized, in float64, and where it lies in the format's range.
@@ -114,7 +125,8 @@ class Probe(Quantizer):
         if not x.requires_grad or not torch.is_grad_enabled():
             return q
         masked = inside is not None and self.ste is StraightThrough.MASKED
-        y = with_gradient_of(torch.where(inside, x, x.detach()) if masked else x, q)  # type: ignore[arg-type]
+        soft = torch.where(inside, x, x.detach()) if masked else x  # type: ignore[arg-type]
+        y = with_gradient_of(soft, q)
         if self.arriving is not None:
             y.register_hook(self.arriving())
         if self.leaving is not None:

@@ -47,7 +47,7 @@ class _Exactly(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, soft: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
-        return exact
+        return exact.clone()  # an input itself, as a result, is a view that no activation may change in place
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:

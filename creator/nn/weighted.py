@@ -71,6 +71,8 @@ class Weighted(torch.nn.Module):
         self.weight_quantizer: Quantizer | None = None
         self.output_quantizer: Quantizer | None = None
         self.input_format: Format | None = None
+        self.rectifies = False
+        """Whether the output's quantizer sees no negative values: a ReLU, which an unsigned format is once it is fixed."""
         self._bias_format = None if isinstance(bias, bool) else checked_format(bias, "bias", self)
         self._norm: tuple[Any, ...] = ()  # the normalisation fused into this layer, in a tuple so that it is no submodule
         self.set_formats(checked_choice(weight, "weight", self), checked_choice(output, "output", self))
@@ -170,7 +172,8 @@ class Weighted(torch.nn.Module):
         """The layer's output from its sum; outside training from an exact one."""
         if training and self.output_quantizer is not None:
             grads = self.gradient
-            return observed(self.output_quantizer, quantize_gradient(y, grads.activation, grads.rounding, grads.generator))
+            y = quantize_gradient(y, grads.activation, grads.rounding, grads.generator)
+            return observed(self.output_quantizer, torch.relu(y) if self.rectifies else y)
         return self.quantizer(y, training, dtype, self.gradient)
 
     def compute(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:

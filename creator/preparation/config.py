@@ -56,21 +56,26 @@ class QConfig:
         choice = getattr(self, name)
         if isinstance(choice, (FixedPoint, Affine)):
             return choice
-        made = choice(signed=signed) if signed is not None and takes_signed(choice) else choice()
+        given: dict[str, Any] = {}
+        if signed is not None and takes(choice, "signed"):
+            given["signed"] = signed
+            if not signed and takes(choice, "scheme", fixed=True):
+                given["scheme"] = "affine"  # of values that are not negative: all codes, and 0 for the value zero
+        made = choice(**given)
         if not isinstance(made, Quantizer):
             raise CreatorError(f"{name} makes {type(made).__name__}, which is no Quantizer", "QConfig")
         return made
 
 
-def takes_signed(factory: Any) -> bool:
-    """Whether ``factory`` leaves the choice of an unsigned format to its caller."""
-    if isinstance(factory, functools.partial) and "signed" in factory.keywords:
+def takes(factory: Any, name: str, fixed: bool = False) -> bool:
+    """Whether ``factory`` takes the argument ``name``, and leaves it to its caller unless ``fixed``."""
+    if not fixed and isinstance(factory, functools.partial) and name in factory.keywords:
         return False
     try:
         parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):
         return False
-    return any(parameter.name == "signed" or parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    return any(parameter.name == name or parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
 @dataclass

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from creator import nn
 from creator.errors import CreatorError
-from creator.preparation.config import QConfig, QConfigMapping, takes_signed
+from creator.preparation.config import QConfig, QConfigMapping, takes
 from creator.preparation.layers import ACTIVATIONS, NORMS, UNCHANGED, WEIGHTED, normalisation
 from creator.preparation.target import Target
 from creator.quantize.quantizer import Quantizer
@@ -218,7 +218,7 @@ class _Preparation:
             last = follower
         relu = _only_user(last)
         choice = qconfig.activation
-        folds = relu is not None and self._is_relu(relu) and takes_signed(choice) and self.calls[path] == 1
+        folds = relu is not None and self._is_relu(relu) and takes(choice, "signed") and self.calls[path] == 1
         try:
             layer = WEIGHTED[type(module)](module, qconfig, False if folds else None)
         except CreatorError as error:
@@ -229,6 +229,7 @@ class _Preparation:
             layer.fuse(norm)
             self._replace(str(last.target), norm)
         if folds and relu is not None:
+            layer.rectifies = True
             relu.replace_all_uses_with(last)
             self.nodes.erase_node(relu)
 

@@ -72,10 +72,9 @@ def _describe(choice: Format | object) -> Asked:
         return Asked(choice.total_bits, False, False, False)
     if isinstance(choice, Affine):
         return Asked(choice.bits, True, choice.axis is not None, choice.zero_point != 0)
+    choice = getattr(choice, "observer", choice)
     power_of_two = getattr(choice, "power_of_two", True)
+    axis = getattr(getattr(choice, "granularity", choice), "axis", None)
     return Asked(
-        getattr(choice, "bits", None),
-        not power_of_two,
-        bool(getattr(choice, "per_channel", False)),
-        getattr(choice, "scheme", "symmetric") == "affine",
+        getattr(choice, "bits", None), not power_of_two, axis is not None, getattr(choice, "scheme", "symmetric") == "affine"
     )

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from creator.quantize.fixed_point import CHUNK, _parts
 from creator.quantize.rounding import Generator, rounded
 from creator.quantize.straight_through import StraightThrough
 
-Number = float | torch.Tensor
+Number: TypeAlias = "float | torch.Tensor"
 
 MAX_CODE = 1 << 24
 """float32 tells all integers up to here from their neighbours."""
@@ -162,12 +162,13 @@ class FakeQuantizeAffine(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, scale: Number, zero_point: Number, quant_min: int, quant_max: int,
-                rounding: Rounding, ste: StraightThrough, generator: Generator) -> torch.Tensor:  # fmt: skip
-        """See :func:`fake_quantize_affine`."""
+                rounding: Rounding, ste: StraightThrough, generator: Generator,
+                finite: bool = False) -> torch.Tensor:  # fmt: skip
+        """See :func:`fake_quantize_affine`; ``finite`` if ``x`` is known to be."""
         masked = ste is StraightThrough.MASKED and ctx.needs_input_grad[0]
         if isinstance(scale, float) and isinstance(zero_point, int) and x.dtype is torch.float32 and x.device.type == "cpu":
             constants = fast(scale, quant_min - zero_point, quant_max - zero_point)
-            if constants is not None and rounding is Rounding.HALF_EVEN and not math.isnan(x.sum().item()):
+            if constants is not None and rounding is Rounding.HALF_EVEN and (finite or not math.isnan(x.sum().item())):
                 if masked:
                     ctx.save_for_backward(x)
                     ctx.ends = constants.below, constants.above
@@ -189,7 +190,7 @@ class FakeQuantizeAffine(torch.autograd.Function):
             (place,) = ctx.saved_tensors
             inside = torch.ops.aten.hardtanh_backward(grad.to(place.dtype), place, *ctx.ends)
             grad = inside.to(grad.dtype)
-        return grad, None, None, None, None, None, None, None
+        return grad, None, None, None, None, None, None, None, None
 
 
 def checked_scale(scale: Number, shape: torch.Size) -> Number:
@@ -248,8 +249,8 @@ def fake_quantize_affine(
     smallest code, without a gradient, as in torch. float16 and bfloat16 are computed in float32.
 
     Raises:
-        CreatorError: for scales that are not positive or do not broadcast to ``x``, a zero point that is no code, an empty range
-            of codes, and codes that float32 does not hold exactly, unless ``x`` is float64.
+        CreatorError: for scales that are not positive or do not broadcast to ``x``, a zero point that is no code, an empty
+            range of codes, and codes that float32 does not hold exactly, unless ``x`` is float64.
     """
     rounding, ste = Rounding(rounding), StraightThrough(ste)
     scale, zero_point = _plain(scale, x), _plain(zero_point, x)

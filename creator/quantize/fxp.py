@@ -189,7 +189,8 @@ def fixed_point_quantize_wrapper(
         fl: may be negative or exceed ``wl``.
         symmetric: leaves out the most negative code.
         rounding: "nearest" (half to even), "stochastic" (QTorch's bits from the same seed), or a :class:`~creator.Rounding`.
-            XBTorch itself ignores it and rounds stochastically.
+            XBTorch itself ignores it and rounds stochastically. QTorch's own "nearest" errs in one value, which it rounds down:
+            the float32 just above half a step.
         generator: of stochastic rounding.
 
     Raises:

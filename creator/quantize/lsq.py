@@ -29,7 +29,8 @@ def _checked(scale: torch.Tensor, ndim: int, axis: int | None) -> torch.Tensor:
             raise CreatorError(f"{scale.numel()} steps need an axis", "LSQ", "pass ch_axis")
     elif not -ndim <= axis < ndim:
         raise CreatorError(f"axis {axis} is not one of {ndim}", "LSQ")
-    low, high = torch.stack(torch.aminmax(scale)).tolist() if scale.numel() else (0.0, 0.0)
+    ends = (scale, scale) if scale.numel() == 1 else torch.aminmax(scale)
+    low, high = (float(end) for end in ends)
     if not (low >= _SMALLEST and high <= _LARGEST):  # false for NaN as well
         bad = high if low >= _SMALLEST else low
         raise CreatorError(f"a learned step is {bad:g}, not between 2**-126 and 2**126", hint=_DIVERGED)
@@ -167,7 +168,8 @@ class LSQ(Learned):
                 f"batches have {parameter.numel()} and {step.numel()} channels", self.where, "use a quantizer for each layer"
             )
         if before:
-            step = (self.steps().to(step) * before + step) / (before + 1)
+            old = (parameter.exp2() if self.power_of_two else parameter).to(step)
+            step = (old * before + step) / (before + 1)
         parameter.data = (step.log2() if self.power_of_two else step).to(parameter)
 
     def steps(self) -> torch.Tensor:

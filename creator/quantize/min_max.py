@@ -44,7 +44,7 @@ class MinMaxQuant(Quantizer):
     takes: that of the last call and of all calibration since; ``frozen``.
 
     Raises:
-        CreatorError: on a call with no values, NaN or infinities.
+        CreatorError: on a call with no values, NaN or infinities. Once frozen, infinities saturate and NaN stays NaN.
     """
 
     power_of_two = False
@@ -82,8 +82,9 @@ class MinMaxQuant(Quantizer):
         return integers / self.scale_factor.to(x.dtype)
 
     def _measured(self, x: torch.Tensor) -> torch.Tensor:
-        largest = torch.linalg.vector_norm(x.detach().to(work_dtype(x.dtype)), math.inf) if x.numel() else None
-        if largest is None or not math.isfinite(float(largest)):
+        low, high = torch.aminmax(x.detach().to(work_dtype(x.dtype))) if x.numel() else (torch.tensor(math.nan),) * 2
+        largest = torch.maximum(-low, high)
+        if not math.isfinite(float(largest)):
             what = "MinMaxQuant cannot take a range from no values, or from NaN or infinite ones"
             raise CreatorError(what, self.where, "clean the data")
         return largest

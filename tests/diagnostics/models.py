@@ -107,6 +107,7 @@ class Learned(Quantizer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.calls:
+            assert self.training
             self.scale.data = 2.0 ** (x.detach().abs().max().log2().ceil() - 7)
         self.calls += 1
         return (x / self.scale).round().clamp(-128, 127) * self.scale

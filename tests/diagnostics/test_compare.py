@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,6 +148,14 @@ def test_activations_in_place_do_not_change_what_was_seen() -> None:
     assert (row.torch_lsb, row.reference_lsb, row.sqnr_db) == (0.0, None, None)  # it has no HardTanh
 
 
+def test_values_of_the_model_that_change_in_place() -> None:
+    torch.manual_seed(0)
+    layers = nn.Quantize(F(8, 5)), nn.Linear(10, 4), nn.Tanh(F(8, 7)), nn.HardTanh(-0.25, 0.25, inplace=True)
+    found = compare(torch.nn.Sequential(*layers).eval(), X)
+    assert [row.path for row in found.rows] == ["0", "1", "2", "3"]
+    assert found.exact
+
+
 def test_an_output_that_cannot_be_negative_needs_a_relu_beside_it() -> None:
     torch.manual_seed(0)
     model = torch.nn.Sequential(nn.Quantize(F(8, 5)), nn.Linear(10, 4, output=F(8, 4, signed=False))).eval()
@@ -157,6 +166,47 @@ def test_an_output_that_cannot_be_negative_needs_a_relu_beside_it() -> None:
     assert compare(model, X, rectified).rows[-1].reference_lsb < 3
     shared = torch.nn.Sequential(*reference, torch.nn.Dropout(), torch.nn.ReLU())
     assert compare(model, X, shared.eval()).rows[-1].reference_lsb is None  # not right after
+
+
+class Skipping(torch.nn.Module):
+    """A ReLU that is not the only one to read the layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = torch.nn.Linear(10, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.fc(x)
+        return torch.relu(y) + 0 * y
+
+
+def test_a_relu_beside_another_reader_is_not_the_layers_own() -> None:
+    model = torch.nn.Sequential()
+    model.add_module("entry", nn.Quantize(F(8, 5)))
+    model.add_module("fc", nn.Linear(10, 4, output=F(8, 4, signed=False)))
+    assert compare(model.eval(), X, Skipping()).rows[-1].reference_lsb is None
+
+
+class Missing(torch.nn.Module):
+    """Has, in floating point, one activation less."""
+
+    def __init__(self, quantized: bool) -> None:
+        super().__init__()
+        own: Any = nn if quantized else torch.nn
+        self.quantized = quantized
+        self.entry = nn.Quantize(F(8, 5)) if quantized else torch.nn.Identity()
+        self.fc1, self.fc2 = own.Linear(10, 4), own.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.fc1(self.entry(x))
+        return torch.relu(self.fc2(torch.relu(x) if self.quantized else x))
+
+
+def test_a_function_of_another_node_does_not_stand_in() -> None:
+    found = rows(compare(Missing(True).eval(), X, Missing(False)))
+    assert found["fc1"].path == "fc1 + relu"
+    assert found["fc1"].reference_lsb is None
+    assert found["fc2"].reference_lsb is not None
 
 
 class Repeated(torch.nn.Module):

@@ -77,6 +77,9 @@ def test_gradients_behind_a_normalisation() -> None:
         loss = lambda y: y.square().mean()  # noqa: E731
         training = summarize(model.train(), IMAGES, loss)
         assert [row.slot for row in training.rows if row.module == "1"][3:] == ["gradient activation", "gradient weight"]
+        model[2].freeze_stats()
+        assert "gradient bias" in {row.slot for row in summarize(model.train(), IMAGES, loss).rows}
+        model[2].freeze_stats(False)
         frozen = summarize(model.eval(), IMAGES, loss)
         assert [row.slot for row in frozen.rows if row.module == "1"][3:] == [
             "gradient activation", "gradient weight", "gradient bias"
@@ -177,3 +180,19 @@ def test_whatever_the_caller_has_switched_off(context: Any) -> None:
     with context():
         x = POINTS.detach().clone()
         assert summarize(trained(gradient=G), x, cross_entropy).rows == expected.rows
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_activations_in_place(training: bool) -> None:
+    def model(inplace: bool) -> torch.nn.Sequential:
+        torch.manual_seed(0)
+        layers = [nn.Quantize(P(8, 5)), nn.Linear(6, 5, gradient=G), torch.nn.ReLU(inplace), nn.Linear(5, 2, gradient=G)]
+        return torch.nn.Sequential(*layers).train(training)
+
+    assert (
+        summarize(model(True), POINTS, cross_entropy_of_two).rows == summarize(model(False), POINTS, cross_entropy_of_two).rows
+    )
+
+
+def cross_entropy_of_two(y: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(y, TARGETS % 2)

@@ -49,6 +49,8 @@ def test_what_a_relu_takes_away_is_grey(tmp_path: Path) -> None:
     summary(output=FixedPoint(8, 4, signed=False)).plot(tmp_path / "a.png", "1", "output")
     assert pixels(tmp_path / "a.png", GREY) > 500
     assert pixels(tmp_path / "a.png", RED) == 0
+    summary(output=FixedPoint(8, 8, signed=False)).plot(tmp_path / "a.png", "1", "output")
+    assert pixels(tmp_path / "a.png", RED) > 50  # above
 
 
 def test_one_panel_for_each_row(tmp_path: Path) -> None:

@@ -103,6 +103,9 @@ def test_rows_by_module_and_slot() -> None:
     summary = summarize(network().eval(), IMAGES)
     assert [row.slot for row in summary.select("5")] == ["output", "weight", "bias"]
     assert [row.module for row in summary.select(slot="weight")] == ["1", "5"]
+    many = torch.nn.Sequential(*(nn.Quantize(P(8, 4)) for _ in range(11)), torch.nn.Sequential(nn.Quantize(P(8, 4))))
+    assert [row.module for row in summarize(many, POINTS).select("1")] == ["1"]
+    assert [row.module for row in summarize(many, POINTS).select("11")] == ["11.0"]
     with pytest.raises(CreatorError, match=r"no row has module='2' and slot=None .*modules are 0, 1, 5, 6"):
         summary.select("2")
 

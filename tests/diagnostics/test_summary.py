@@ -155,6 +155,7 @@ def test_quantizers_without_a_format() -> None:
     assert (row.used, row.saturated, row.range) == (None, None, None)
     assert find(summary, "0").format == find(summary, "1").format == "Learned"
     assert find(summary, "1").sqnr_db > 30
+    assert summarize(copy.deepcopy(model).eval(), POINTS).rows == summary.rows
     model(POINTS)  # now they have seen something
     after = summarize(model, POINTS)
     check(find(after, "0"), POINTS, model[0].output_format)

@@ -18,11 +18,8 @@ from creator import CreatorError, FixedPoint
 from creator.formats import Rounding
 from creator.quantize import Gradients
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import low_precision_recipe as recipe
-
-sys.path.remove(str(BENCHMARKS))
 
 SEED = 0
 EPOCHS = 8
