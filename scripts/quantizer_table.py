@@ -1,10 +1,12 @@
-"""Writes the tables of docs/quantizers.md: every name that users of other systems know, where it lives here, its hardware, its test.
+"""Writes the tables of docs/quantizers.md: names that users of other systems know, where they live here, hardware, test.
 
     python scripts/quantizer_table.py            writes
     python scripts/quantizer_table.py --check    exits with 1 if the page is out of date
 
 Each place is imported and each test file is looked up, so the page cannot name what does not exist.
 """
+
+# ruff: noqa: E501 - one line a row
 
 from __future__ import annotations
 

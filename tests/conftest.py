@@ -9,11 +9,11 @@ from pathlib import Path
 # The tests run in parallel already, on small tensors: threads of torch would only wait for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import pytest  # noqa: E402
-import torch  # noqa: E402
+import pytest
+import torch
 
-import creator  # noqa: E402
-from creator import FixedPoint, nn  # noqa: E402
+import creator
+from creator import FixedPoint, nn
 
 
 def small_model() -> torch.nn.Sequential:

@@ -234,6 +234,7 @@ MAY_IMPORT = {
     | {
         "creator",
         "creator.batches",
+        "creator.tracing",
         "creator.diagnostics",
         "creator.nn",
         "creator.quantize",

@@ -78,6 +78,8 @@ class ProbedWeighted(ProbedLayer):
         arriving = None if self.grad_weight is None else lambda: _hook(self.grad_weight)
         leaving = None if self.grad_sum is None and self.grad_bias is None else self._sum_hook
         layer.set_formats(Probe(self.weight, layer.ste, arriving), Probe(self.output, layer.ste, leaving=leaving))
+        if self.output.rectifies and self.output.format is not None:
+            layer.rectifies = False  # the format does that, and the meter is to see what it takes away
         layer._bias_format = bias  # which would else follow the output's format, and that is gone
         # Rounding a parameter's gradient changes no other gradient, and would hide what it was.
         layer.gradient = Gradients(grads.activation, None, None, grads.rounding, grads.generator)

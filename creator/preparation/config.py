@@ -14,8 +14,17 @@ from creator.errors import CreatorError
 from creator.formats import FixedPoint
 from creator.quantize import Gradients
 from creator.quantize.fake_quant import FakeQuant
-from creator.quantize.observers import MinMaxObserver, MovingAverageMinMaxObserver, PerChannelMinMaxObserver
+from creator.quantize.lsq import LSQ
+from creator.quantize.observers import (
+    HistogramObserver,
+    MinMaxObserver,
+    MovingAverageMinMaxObserver,
+    PerChannelMinMaxObserver,
+    PlaceholderObserver,
+    RecordingObserver,
+)
 from creator.quantize.quantizer import Quantizer
+from creator.quantize.tqt import TQT
 
 Factory = Callable[..., Quantizer]
 
@@ -190,6 +199,40 @@ def observed_qconfig(
 
 
 default_qconfig = observed_qconfig()
+"""8 bits, observed, power-of-two scales: no multiplier besides the layers' own."""
+
+default_qat_qconfig = default_qconfig
+"""The same: calibrating and training differ in what is done with the model, not in the model."""
+
+default_histogram_qconfig = QConfig(
+    functools.partial(FakeQuant, observer=HistogramObserver, bits=8, power_of_two=True), default_qconfig.weight
+)
+"""Activations by the range with the least squared error of a histogram; for calibrating without training."""
+
+default_affine_qconfig = QConfig(
+    functools.partial(FakeQuant, observer=MovingAverageMinMaxObserver, bits=8, signed=False, scheme="affine"),
+    functools.partial(FakeQuant, observer=MinMaxObserver, bits=8),
+)
+"""torch.ao's default: any scale, activations with a zero point."""
+
+default_per_channel_qconfig = QConfig(
+    default_affine_qconfig.activation, functools.partial(FakeQuant, observer=PerChannelMinMaxObserver, bits=8)
+)
+"""The same with a scale for each output channel of a weight."""
+
+default_tqt_qconfig = QConfig(functools.partial(TQT, bits=8), functools.partial(TQT, bits=8, signed=True))
+"""Learned power-of-two scales."""
+
+default_lsq_qconfig = QConfig(functools.partial(LSQ, bits=8), functools.partial(LSQ, bits=8, signed=True))
+"""Learned scales."""
+
+default_dynamic_qconfig = QConfig(
+    functools.partial(FakeQuant, observer=PlaceholderObserver, is_dynamic=True), default_qconfig.weight
+)
+"""Activations with the range of every batch anew: it trains, and translation refuses it."""
+
+default_debug_qconfig = QConfig(functools.partial(FakeQuant, observer=RecordingObserver), default_qconfig.weight)
+"""Keeps every activation that passes, and quantizes none: to look at them."""
 
 
 def default_qconfig_mapping() -> QConfigMapping:

@@ -165,6 +165,8 @@ class FakeQuantizeAffine(torch.autograd.Function):
                 rounding: Rounding, ste: StraightThrough, generator: Generator,
                 finite: bool = False) -> torch.Tensor:  # fmt: skip
         """See :func:`fake_quantize_affine`; ``finite`` if ``x`` is known to be."""
+        if not x.is_floating_point():
+            raise CreatorError(f"expected floating-point values, got dtype {x.dtype}", hint="convert them with .float()")
         masked = ste is StraightThrough.MASKED and ctx.needs_input_grad[0]
         if isinstance(scale, float) and isinstance(zero_point, int) and x.dtype is torch.float32 and x.device.type == "cpu":
             constants = fast(scale, quant_min - zero_point, quant_max - zero_point)

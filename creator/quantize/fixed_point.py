@@ -39,7 +39,7 @@ class Fast(NamedTuple):
     def round_into(self, y: torch.Tensor) -> torch.Tensor:
         """Rounds and clamps ``y`` in place."""
         if y.numel() <= 2 * CHUNK:
-            return y.add_(self.magic).sub_(self.magic).clamp_(self.low, self.high)
+            return torch.clamp_(y.add_(self.magic).sub_(self.magic), self.low, self.high)
         for part in _parts(y)[0]:
             part.add_(self.magic).sub_(self.magic).clamp_(self.low, self.high)
         return y
@@ -47,7 +47,7 @@ class Fast(NamedTuple):
     def rounded(self, x: torch.Tensor) -> torch.Tensor:
         """``x`` rounded and clamped, as a new tensor."""
         if x.numel() <= 2 * CHUNK:
-            return x.add(self.magic).sub_(self.magic).clamp_(self.low, self.high)
+            return torch.clamp_(x.add(self.magic).sub_(self.magic), self.low, self.high)
         result = torch.empty_like(x)
         for source, target in zip(*_parts(x, result), strict=True):
             torch.add(source, self.magic, out=target)

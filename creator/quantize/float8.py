@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from creator.formats import Rounding
+from creator.quantize.affine import checked_scale
 from creator.quantize.float_bits import work_dtype
 from creator.quantize.float_format import E4M3, E5M2, Float
-from creator.quantize.minifloat import checked_scale, limit_precision, numbers
+from creator.quantize.minifloat import limit_precision, numbers
 from creator.quantize.straight_through import StraightThrough
 
 FLOAT8 = {E4M3: torch.float8_e4m3fn, E5M2: torch.float8_e5m2}

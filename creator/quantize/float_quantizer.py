@@ -8,10 +8,10 @@ import torch
 
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Rounding, bits_for
-from creator.quantize.affine import Number
+from creator.quantize.affine import Number, checked_scale
 from creator.quantize.blocks import BlockFormat, fake_quantize_blocks
 from creator.quantize.float_format import Float
-from creator.quantize.minifloat import checked_scale, fake_quantize_float
+from creator.quantize.minifloat import fake_quantize_float
 from creator.quantize.quantizer import Quantizer
 from creator.quantize.rounding import Generator
 from creator.quantize.straight_through import StraightThrough
@@ -58,10 +58,11 @@ class FloatQuantizer(_WithoutHardware):
                 f"fmt={fmt!r} is not a floating-point format", "FloatQuantizer", "pass a Float, for example E4M3"
             )
         self.fmt = fmt
+        values = None
         if scale is not None:
-            scale = torch.as_tensor(scale, dtype=torch.get_default_dtype()).detach().clone()
-            checked_scale(scale, scale.shape)
-        self.register_buffer("scale", scale)
+            values = torch.as_tensor(scale, dtype=torch.get_default_dtype()).detach().clone()
+            checked_scale(values, values.shape)
+        self.register_buffer("scale", values)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The values of ``x`` in the format; same shape, same dtype."""

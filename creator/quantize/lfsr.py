@@ -36,9 +36,10 @@ class Lfsr:
     and seed 1 gives 1, 53256, 26628, 13314, 6657, 56584, ...
 
     Rounding to F fractional bits is ``floor(x * 2**F + r / 2**bits)``. For a code with d bits to drop that is, in integers,
-    ``(code * 2**bits + r * 2**d) >> (d + bits)``; where d = ``bits``, the carry out of adding r to the dropped bits. Numbers on
-    the grid stay, as r < ``2**bits``. As r is never 0, a fraction c / 2**d, d <= ``bits``, goes up with the probability
-    ``c / 2**d * 2**bits / (2**bits - 1)``. Neighbouring numbers are shifts of each other, so they are correlated.
+    ``(code * 2**bits + r * 2**d) >> (d + bits)``; where d = ``bits``, the carry out of adding r to the dropped bits. float32
+    computes that exactly for codes up to 2**24 and d up to 24. Numbers on the grid stay, as r < ``2**bits``. As r is never 0, a
+    fraction c / 2**d, d <= ``bits``, goes up with the probability ``c / 2**d * 2**bits / (2**bits - 1)``. Neighbouring numbers
+    are shifts of each other, so they are correlated.
 
     Args:
         bits: width k, 3 to 24: float32 holds ``r / 2**24`` exactly.

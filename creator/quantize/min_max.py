@@ -115,8 +115,8 @@ class MinMaxQuant(Quantizer):
                                "call it or calibrate it with data")  # fmt: skip
         self.scale_factor = self._factor(self.largest)
         if power_of_two:
-            exponent = math.floor(math.log2(self.int_max / largest))
-            exponent -= math.ldexp(largest, exponent) > self.int_max  # where the logarithm was rounded up
+            (fraction, above), (limit, bits) = math.frexp(largest), math.frexp(self.int_max)
+            exponent = bits - above - (fraction > limit)
             self.scale_factor = torch.full_like(self.largest, 2.0 ** min(exponent, MAX_FRAC_BITS))
         self.frozen.fill_(True)
 

@@ -15,7 +15,7 @@ import torch
 
 from creator.errors import CreatorError
 from creator.formats import Rounding
-from creator.quantize.affine import Number
+from creator.quantize.affine import Number, checked_scale
 from creator.quantize.float_bits import quotient, work_dtype
 from creator.quantize.float_format import BF16, E5M2, FP16, Float, Specials
 from creator.quantize.rounding import Generator, rounded
@@ -112,20 +112,6 @@ class _FakeQuantizeFloat(torch.autograd.Function):
         elif saved:
             grad = grad.masked_fill(~saved[0], 0.0)
         return grad, None, None, None, None, None
-
-
-def checked_scale(scale: Number, shape: torch.Size) -> Number:
-    """``scale``, refused if it is not between 2**-126 and 2**126, or does not broadcast to ``shape``."""
-    numbers = scale.detach() if isinstance(scale, torch.Tensor) else torch.tensor(scale, dtype=torch.float64)
-    try:
-        fits = torch.broadcast_shapes(shape, numbers.shape) == shape
-    except RuntimeError:
-        fits = False
-    if not fits:
-        raise CreatorError(f"a scale of shape {tuple(numbers.shape)} does not fit values of {tuple(shape)}", "scale")
-    if not bool(((numbers >= 2.0**-126) & (numbers <= 2.0**126)).all()):
-        raise CreatorError("a scale is not between 2**-126 and 2**126", "scale", "where all values are zero, use 1")
-    return scale
 
 
 def fake_quantize_float(

@@ -234,8 +234,7 @@ class RangeObserver(Observer):
                     f"it has observed ranges of shape {tuple(self.min_val.shape)}, and now {tuple(low.shape)}",
                     hint="use one observer for each tensor, or PerTensor() where shapes change",
                 )
-            before = self.min_val, self.max_val
-            low, high = self._merge(*(number(part) for part in before), low, high)
+            low, high = self._merge(number(self.min_val), number(self.max_val), low, high)
         self._store(low, high)
 
     def _store(self, low: Range, high: Range) -> None:

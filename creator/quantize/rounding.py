@@ -61,10 +61,12 @@ class Round(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, rounding: Rounding = Rounding.HALF_EVEN,
                 generator: Generator = None) -> torch.Tensor:  # fmt: skip
+        """``x`` rounded."""
         return rounded(x, rounding, generator)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        """The gradient as it is."""
         return grads[0], None, None
 
 

@@ -25,12 +25,12 @@ import torch
 
 from creator.errors import CreatorError
 from creator.formats import Rounding
-from creator.quantize.affine import from_integers, to_integers
+from creator.quantize.affine import checked_scale, from_integers, to_integers
 from creator.quantize.blocks import checked_axis
 from creator.quantize.float8 import FLOAT8
 from creator.quantize.float_bits import quotient, work_dtype
 from creator.quantize.float_format import BF16, E2M1, E2M3, E3M2, E4M3, E5M2, FP16, Float
-from creator.quantize.minifloat import checked_scale, fake_quantize_float, limit_precision
+from creator.quantize.minifloat import fake_quantize_float, limit_precision
 from creator.quantize.straight_through import StraightThrough
 
 FLOATS = {

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import creator
-from creator import QConfig
+from creator import QConfig, nn
 from creator.affine import Affine
 from creator.diagnostics import compare, summarize
 from creator.quantize.lsq import LSQ
@@ -80,6 +80,18 @@ def test_before_and_after_calibration(models: tuple[torch.nn.Module, torch.nn.Mo
             assert row.sqnr_db is not None
             assert row.sqnr_db > 15
             assert find(before, row.module).sqnr_db > 15  # what the first batch gives is sound as well
+            assert row.low < 0  # before the ReLU, if there is one
+
+
+@pytest.mark.parametrize("kind", [LSQ, TQT])
+def test_an_unsigned_quantizer_that_has_seen_nothing_is_a_relu_as_well(kind: Any) -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(nn.Quantize(P(8, 5)), nn.Linear(10, 8, output=kind(signed=False)))
+    row = find(summarize(model, X), "1")
+    assert row.format == kind.__name__
+    assert row.rectifies
+    assert row.sqnr_db is not None
+    assert row.sqnr_db > 15
 
 
 def test_converted_beside_the_floating_point_model(models: tuple[torch.nn.Module, torch.nn.Module]) -> None:

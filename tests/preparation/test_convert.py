@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import creator
-from creator import Affine, CreatorError, FixedPoint, QConfig, nn
+from creator import Affine, CreatorError, FixedPoint, QConfig, nn, preparation
 from creator.preparation.config import observed_qconfig
 from creator.quantize import observers as obs
 from creator.quantize.fake_quant import FakeQuant
@@ -16,7 +16,7 @@ from creator.quantize.fxp import FixedPointQuantizer
 from creator.quantize.lsq import LSQ
 from creator.quantize.min_max import MinMaxQuant
 from creator.quantize.tqt import TQT
-from tests.preparation.models import Functional, batch, mlp, seeded, settle
+from tests.preparation.models import Functional, batch, mlp, seeded
 
 AFFINE = partial(FakeQuant, observer=obs.MovingAverageMinMaxObserver, bits=8, signed=False, scheme="affine")
 
@@ -154,6 +154,21 @@ def test_a_hand_made_model_converts():
 def test_zero_points_reach_the_hardware():
     converted = creator.convert(trained(FAMILIES["affine"]))
     assert converted.get_submodule("quantize").output_format.zero_point != 0
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in dir(preparation) if name.startswith("default_") and name.endswith("_qconfig")]
+)
+def test_the_default_configurations_translate_or_say_why_not(name):
+    prepared = trained(getattr(preparation, name), mlp())
+    if name in ("default_dynamic_qconfig", "default_debug_qconfig"):
+        with pytest.raises(
+            CreatorError, match=r"^quantize: (dynamic ranges have no static hardware|RecordingObserver observes no range)"
+        ):
+            creator.convert(prepared)
+        return
+    converted = creator.convert(prepared).eval()
+    agree(converted, creator.trace(converted, (3, 4)), batch(6))
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,19 @@ def test_bad_arguments_are_refused():
                 function(x, *(torch.tensor([value]) for value in bad))
 
 
+def test_stochastic_at_the_very_threshold():
+    # 0.25 goes up where u > 0.75, and at 0.75, a tie, to even. The last one shows what upstream does in float32: it can move a
+    # value on the grid, as 3 + (u - 0.5) is rounded to 3.5.
+    least = 2.0**-24
+    for x, u, expected in (
+        (0.25, 0.75 + least, 1), (0.25, 0.75, 0), (0.25, 0.75 - least, 0), (1.25, 0.75 + 2 * least, 2), (1.25, 0.75, 2),
+        (1.25, 0.75 - 2 * least, 1), (-0.25, 0.25 - least, -1), (-0.25, 0.25, 0), (-0.25, 0.25 + least, 0), (0.0, 0.0, 0),
+        (3.0, 1 - 4 * least, 3), (3.0, 1 - least, 4),
+    ):  # fmt: skip
+        replay = Replay(torch.tensor([u]))
+        assert quantize_to_fxp_stochastic(torch.tensor([x / 4]), 4.0, -2.0, 1.75, replay).item() * 4 == expected
+
+
 def test_stochastic_goes_up_with_the_probability_of_the_fraction():
     # 15 means of 40000 draws within 5 standard deviations each: a false alarm has a probability below 15 * 6e-7.
     for sixteenths in range(1, 16):
