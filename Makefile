@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-all lint bench setup ghdl clean
+.PHONY: demo test test-all lint bench bench-training bench-accuracy setup ghdl clean
 
 demo: setup
 	$(BIN)/python examples/digits.py
@@ -22,6 +22,12 @@ lint: setup
 
 bench: setup
 	$(BIN)/python benchmarks/peer_mlp.py
+
+bench-training: setup
+	$(BIN)/python benchmarks/training_speed.py
+
+bench-accuracy: setup
+	$(BIN)/python benchmarks/low_precision_training.py --write
 
 setup: ghdl $(STAMP)
 

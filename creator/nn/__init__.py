@@ -13,6 +13,7 @@ from creator.nn.linear import Linear
 from creator.nn.lookup import Lookup, Sigmoid, SiLU, Tanh
 from creator.nn.quantize import Quantize
 from creator.nn.stubs import DeQuantStub, QuantStub, QuantWrapper
+from creator.nn.weighted import set_gradients
 from creator.quantize import Gradients, StraightThrough
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "Sigmoid",
     "StraightThrough",
     "Tanh",
+    "set_gradients",
 ]

@@ -33,9 +33,9 @@ def checked_choice(value: object, name: str, layer: torch.nn.Module) -> Choice:
 
 def observed(quantizer: Quantizer, x: torch.Tensor) -> torch.Tensor:
     """What a layer in training does with ``x``: its values on the grid; while calibrating, ``x`` itself, which is observed."""
-    if not quantizer.calibrating:
-        return quantizer.values(x)
     try:
+        if not quantizer.calibrating:
+            return quantizer.values(x)
         quantizer.calibrate(x.detach())
     except CreatorError as error:
         raise error.at(quantizer.where) from None

@@ -26,6 +26,16 @@ def default_bias(output: FixedPoint) -> FixedPoint:
     return FixedPoint(output.total_bits + finer + (not output.signed), min(output.frac_bits + finer, MAX_FRAC_BITS))
 
 
+_CHOICES = ("rounding", "overflow", "ste", "gradient")
+
+
+def set_gradients(model: torch.nn.Module, gradient: FixedPoint | Gradients | None) -> None:
+    """Gives every layer with weights in ``model`` these formats of gradients; see :class:`~creator.quantize.Gradients`."""
+    for module in model.modules():
+        if isinstance(module, Weighted):
+            module.gradient = Gradients.of(gradient)
+
+
 def version_of(y: torch.Tensor) -> int | None:
     """Counts in-place changes of ``y``; ``None`` in inference mode, where torch does not count."""
     return None if y.is_inference() else y._version
@@ -76,6 +86,13 @@ class Weighted(torch.nn.Module):
         self._bias_format = None if isinstance(bias, bool) else checked_format(bias, "bias", self)
         self._norm: tuple[Any, ...] = ()  # the normalisation fused into this layer, in a tuple so that it is no submodule
         self.set_formats(checked_choice(weight, "weight", self), checked_choice(output, "output", self))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _CHOICES and "_fast" in self.__dict__:  # what was derived from them
+            self.__dict__["_fast"] = {}
+            if self._output is not None:
+                self.__dict__["_output"] = self._output_of(self._output.format)
 
     def set_formats(self, weight: Choice | None = None, output: Choice | None = None) -> None:
         """Replaces formats; ``None`` leaves one as it is."""

@@ -62,6 +62,6 @@ def _calibrating(model: torch.nn.Module) -> Iterator[None]:
         yield
     finally:
         for _, quantizer in quantizers:
-            del quantizer.calibrating, quantizer.where  # those of the class show again
+            del quantizer.calibrating  # that of the class shows again
         for module, training in modes:
             module.training = training

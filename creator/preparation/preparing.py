@@ -170,6 +170,9 @@ class _Preparation:
         self.nodes.lint()
         self.traced.recompile()
         self.traced.delete_all_unused_submodules()
+        for path, module in self.traced.named_modules():
+            if isinstance(module, Quantizer):
+                module.where = path
 
     def _replace(self, path: str, module: torch.nn.Module) -> None:
         self.traced.set_submodule(path, module)

@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
-from creator import FixedPoint, nn
+from creator import FixedPoint, Overflow, Rounding, nn
 from creator.nn.linear import _FastLinear
-from creator.quantize import Gradients
+from creator.quantize import Gradients, StraightThrough
 from creator.quantize.on_grid import mark
 from tests.nn.helpers import seeded
 
@@ -129,6 +129,36 @@ def test_parameters_marked_as_quantized_are_used_as_they_are():
         layer.weight.add_(0.0)  # the count of changes ends the mark
     layer.zero_grad()
     assert torch.equal(outcome(layer, x, incoming)[1], torch.full((1, 3), 2 * 19 / 64))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gradient", Gradients(FixedPoint(3, 1))),
+        ("ste", StraightThrough.IDENTITY),
+        ("rounding", Rounding.FLOOR),
+        ("overflow", Overflow.WRAP),
+    ],
+)
+def test_new_choices_take_effect(name, value):
+    layer = filled(nn.Linear(3, 2), 6)
+    x, incoming = on_ties((5, 3), 2.0, 7), torch.randn(5, 2, generator=seeded(8))
+    before = outcome(layer, x, incoming)
+    setattr(layer, name, value)
+    fresh = nn.Linear(3, 2, **{name: value})
+    fresh.load_state_dict(layer.state_dict())
+    layer.zero_grad()
+    after = outcome(layer, x, incoming)
+    assert all(torch.equal(*both) for both in zip(after, outcome(fresh, x, incoming), strict=True))
+    assert not all(torch.equal(*both) for both in zip(after, before, strict=True))
+
+
+def test_gradients_of_a_whole_model():
+    model = torch.nn.Sequential(nn.Quantize(FixedPoint(8, 4)), nn.Linear(3, 2), nn.Conv1d(1, 1, 1))
+    nn.set_gradients(model, FixedPoint(4, 2))
+    assert model[1].gradient == model[2].gradient == Gradients.of(FixedPoint(4, 2))
+    nn.set_gradients(model, None)
+    assert model[1].gradient == Gradients()
 
 
 def test_new_formats_take_effect():

@@ -125,6 +125,16 @@ def test_a_prepared_model_trains_and_copies():
     assert torch.equal(copy.deepcopy(prepared).eval()(batch()), prepared.eval()(batch()))
 
 
+def test_nan_in_training_is_named():
+    prepared = creator.prepare(mlp(), batch()).train()
+    with pytest.raises(CreatorError, match=r"^quantize\.output_quantizer: .*NaN"):
+        prepared(torch.full((2, 3, 4), float("nan")))
+    with torch.no_grad():
+        prepared.get_parameter("second.weight")[0, 0] = float("inf")
+    with pytest.raises(CreatorError, match=r"^second\.weight_quantizer: .*(NaN|infinit)"):
+        prepared(batch())
+
+
 def test_stubs_mark_the_boundary():
     prepared = creator.prepare(nn.QuantWrapper(mlp()), batch(), FIXED)
     found = kinds(prepared)
