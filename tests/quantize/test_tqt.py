@@ -105,6 +105,12 @@ def test_the_start_holds_the_largest_magnitude_and_the_format_follows(bits, sign
     assert (module.power_of_two, module.bits) == (True, bits)
 
 
+def test_negative_values_count_in_the_start():
+    module = TQT(8)
+    module.calibrate(torch.tensor([1.0, -3.0]))
+    assert module.format == FixedPoint(8, 5)
+
+
 def test_the_threshold_moves_the_format_in_steps():
     module = TQT(4)
     module(torch.ones(1))
