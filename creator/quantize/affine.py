@@ -26,7 +26,6 @@ import torch
 
 from creator.errors import CreatorError
 from creator.formats import Rounding
-from creator.quantize.fixed_point import CHUNK, _parts
 from creator.quantize.rounding import Generator, rounded
 from creator.quantize.straight_through import StraightThrough
 
@@ -119,12 +118,7 @@ class Fast(NamedTuple):
 
     def values(self, x: torch.Tensor) -> torch.Tensor:
         """``x``, float32 without NaN, on the grid; a new tensor."""
-        if x.numel() <= 2 * CHUNK:
-            return x.mul(self.inverse).round_().clamp_(self.low, self.high).mul_(self.scale)
-        result = torch.empty_like(x)
-        for source, target in zip(*_parts(x, result), strict=True):
-            torch.mul(source, self.inverse, out=target).round_().clamp_(self.low, self.high).mul_(self.scale)
-        return result
+        return x.mul(self.inverse).round_().clamp_(self.low, self.high).mul_(self.scale)
 
 
 @lru_cache(maxsize=1024)

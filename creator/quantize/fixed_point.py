@@ -21,9 +21,6 @@ from creator.formats import FixedPoint, Overflow, Rounding
 from creator.quantize.rounding import Generator, rounded
 from creator.quantize.straight_through import StraightThrough
 
-CHUNK = 1 << 18
-"""Elements that stay in a processor's cache between the three steps of rounding; larger tensors are twice as fast in chunks."""
-
 _SIGNIFICAND = {torch.float32: 24, torch.float64: 53}
 
 
@@ -38,39 +35,16 @@ class Fast(NamedTuple):
 
     def round_into(self, y: torch.Tensor) -> torch.Tensor:
         """Rounds and clamps ``y`` in place."""
-        if y.numel() <= 2 * CHUNK:
-            return torch.clamp_(y.add_(self.magic).sub_(self.magic), self.low, self.high)
-        for part in _parts(y)[0]:
-            part.add_(self.magic).sub_(self.magic).clamp_(self.low, self.high)
-        return y
+        return torch.clamp_(y.add_(self.magic).sub_(self.magic), self.low, self.high)
 
     def rounded(self, x: torch.Tensor) -> torch.Tensor:
         """``x`` rounded and clamped, as a new tensor."""
-        if x.numel() <= 2 * CHUNK:
-            return torch.clamp_(x.add(self.magic).sub_(self.magic), self.low, self.high)
-        result = torch.empty_like(x)
-        for source, target in zip(*_parts(x, result), strict=True):
-            torch.add(source, self.magic, out=target)
-            target.sub_(self.magic).clamp_(self.low, self.high)
-        return result
+        return torch.clamp_(x.add(self.magic).sub_(self.magic), self.low, self.high)
 
     def masked(self, grad: torch.Tensor, x: torch.Tensor, grid: Fast | None = None) -> torch.Tensor:
         """``grad`` where ``x`` rounds to a code in the range, zero elsewhere; then rounded to ``grid``."""
-        if grid is None or grad.numel() <= 2 * CHUNK:
-            inside: torch.Tensor = torch.ops.aten.hardtanh_backward(grad, x, self.below, self.above)
-            return inside if grid is None else grid.round_into(inside)
-        result = torch.empty_like(grad)
-        for source, value, target in zip(*_parts(grad, x, result), strict=True):
-            torch.ops.aten.hardtanh_backward.grad_input(source, value, self.below, self.above, grad_input=target)
-            target.add_(grid.magic).sub_(grid.magic).clamp_(grid.low, grid.high)
-        return result
-
-
-def _parts(*tensors: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
-    """The tensors, of one shape, cut alike into parts that stay in the cache from one elementwise step to the next."""
-    if tensors[0].device.type != "cpu" or not all(t.is_contiguous() for t in tensors):
-        return [(tensor,) for tensor in tensors]
-    return [tensor.view(-1).split(CHUNK) for tensor in tensors]
+        inside: torch.Tensor = torch.ops.aten.hardtanh_backward(grad, x, self.below, self.above)
+        return inside if grid is None else grid.round_into(inside)
 
 
 @lru_cache(maxsize=1024)

@@ -138,7 +138,10 @@ class Learned(Quantizer):
                     return x
             self._set_batches(-1)
         self._check_started()
-        return self._quantize(x)
+        try:
+            return self._quantize(x)
+        except CreatorError as error:
+            raise error.at(self.where) from None
 
     def freeze(self) -> None:
         """Stops learning: the scale stays as it is."""

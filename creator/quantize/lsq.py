@@ -26,9 +26,9 @@ def _checked(scale: torch.Tensor, ndim: int, axis: int | None) -> torch.Tensor:
     """``scale`` in the shape in which it broadcasts against values with ``ndim`` axes."""
     if axis is None:
         if scale.numel() != 1:
-            raise CreatorError(f"{scale.numel()} steps need an axis", "LSQ", "pass ch_axis")
+            raise CreatorError(f"{scale.numel()} learned steps need an axis", hint="pass ch_axis")
     elif not -ndim <= axis < ndim:
-        raise CreatorError(f"axis {axis} is not one of {ndim}", "LSQ")
+        raise CreatorError(f"axis {axis} of learned steps is not one of {ndim}")
     ends = (scale, scale) if scale.numel() == 1 else torch.aminmax(scale)
     low, high = (float(end) for end in ends)
     if not (low >= _SMALLEST and high <= _LARGEST):  # false for NaN as well
@@ -71,8 +71,8 @@ class LSQQuantize(torch.autograd.Function):
         """See the class."""
         steps = _checked(scale, x.ndim, ch_axis)
         if ch_axis is not None and scale.numel() != x.shape[ch_axis]:
-            what = f"{scale.numel()} steps do not fit axis {ch_axis} of values of shape {tuple(x.shape)}"
-            raise CreatorError(what, "LSQ", "use a quantizer for each layer")
+            what = f"{scale.numel()} learned steps do not fit axis {ch_axis} of values of shape {tuple(x.shape)}"
+            raise CreatorError(what, hint="use a quantizer for each layer")
         if isinstance(zero_point, torch.Tensor):
             zero_point = _along(zero_point, x.ndim, None if zero_point.numel() == 1 else ch_axis)
         ctx.choice = (scale.shape, scale.dtype, grad_factor, ch_axis)
@@ -157,7 +157,7 @@ class LSQ(Learned):
         step = whole = x.abs().mean()
         if self.axis is not None:
             if not -x.ndim <= self.axis < x.ndim:
-                raise CreatorError(f"axis {self.axis} is not one of {x.ndim}", self.where)
+                raise CreatorError(f"axis {self.axis} of learned steps is not one of {x.ndim}", self.where)
             others = [k for k in range(x.ndim) if k != self.axis % x.ndim]
             means = x.abs().mean(others) if others else x.abs()
             step = torch.where(means > 0, means, whole)

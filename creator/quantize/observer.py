@@ -101,6 +101,7 @@ class Observer(torch.nn.Module):
 
     def __init__(
         self,
+        *,
         bits: int = 8,
         signed: bool = True,
         symmetric: bool = False,

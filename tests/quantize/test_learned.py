@@ -166,9 +166,10 @@ def test_channels_of_another_number_are_refused():
     module.calibrate(batch(1))
     with pytest.raises(CreatorError, match="batches have 3 and 5 channels"):
         module.calibrate(torch.ones(2, 5))
-    with pytest.raises(CreatorError, match="3 steps do not fit axis 1"):
+    module.where = "deep.inside"
+    with pytest.raises(CreatorError, match=r"^deep\.inside: 3 learned steps do not fit axis 1"):
         module(torch.ones(2, 5))
-    with pytest.raises(CreatorError, match="axis 1 is not one of 1"):
+    with pytest.raises(CreatorError, match="axis 1 of learned steps is not one of 1"):
         LSQ(4, axis=1)(torch.ones(5))
 
 

@@ -128,12 +128,12 @@ def test_bad_arguments_are_refused():
             LSQQuantize.apply(x, torch.tensor([bad]), 0, 1.0, -8, 7)
         with pytest.raises(CreatorError, match="a learned step is"):
             LSQQuantize.apply(x, torch.tensor([1.0, bad, 2.0]), 0, 1.0, -8, 7, 1)
-    with pytest.raises(CreatorError, match="3 steps need an axis"):
+    with pytest.raises(CreatorError, match="3 learned steps need an axis"):
         LSQQuantize.apply(x, torch.ones(3), 0, 1.0, -8, 7)
-    with pytest.raises(CreatorError, match="3 steps do not fit axis 0"):
+    with pytest.raises(CreatorError, match="3 learned steps do not fit axis 0"):
         LSQQuantize.apply(x, torch.ones(3), 0, 1.0, -8, 7, 0)
     for axis in (2, -3):
-        with pytest.raises(CreatorError, match=f"axis {axis} is not one of 2"):
+        with pytest.raises(CreatorError, match=f"axis {axis} of learned steps is not one of 2"):
             LSQQuantize.apply(x, torch.ones(3), 0, 1.0, -8, 7, axis)
     with pytest.raises(CreatorError, match="unknown round mode 4"):
         LSQQuantize.apply(x, torch.ones(1), 0, 1.0, -8, 7, None, 4)

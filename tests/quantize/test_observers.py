@@ -328,7 +328,7 @@ def test_arguments_make_factories():
 )  # fmt: skip
 def test_every_value_has_a_code_near(x, scheme, signed, power_of_two, bits):
     """Within half a step, and half a code more at the ends for the symmetric range, which is one code wider than even."""
-    observer = obs.MinMaxObserver(bits, signed, scheme=scheme, power_of_two=power_of_two)
+    observer = obs.MinMaxObserver(bits=bits, signed=signed, scheme=scheme, power_of_two=power_of_two)
     observer(torch.tensor(x))
     scale, zero_point = (part.item() for part in observer.calculate_qparams())
     low, high = ((code - zero_point) * scale for code in (observer.quant_min, observer.quant_max))

@@ -101,10 +101,10 @@ def test_questions_that_do_not_fit_are_refused():
         QuantizedTensor(torch.zeros(1, 3).int(), CHANNELS),
     )
     for question in ("q_per_channel_scales", "q_per_channel_zero_points", "q_per_channel_axis"):
-        with pytest.raises(CreatorError, match="there is one scale.*q_scale"):
+        with pytest.raises(CreatorError, match=r"there is one scale.*q_scale"):
             getattr(one, question)()
     for question in ("q_scale", "q_zero_point"):
-        with pytest.raises(CreatorError, match="for each channel.*q_per_channel_scales"):
+        with pytest.raises(CreatorError, match=r"for each channel.*q_per_channel_scales"):
             getattr(many, question)()
 
 
