@@ -72,7 +72,7 @@ def panel(axes: Axes, records: Records, chosen: list[Condition]) -> None:
     for index, condition in enumerate(chosen):
         line(axes, records, condition, bits, index - 1)
     axes.set_xticks(range(len(bits)), [str(one) for one in bits])
-    axes.set_xlabel("bits of weights, biases, activations and gradients")
+    axes.set_xlabel("bits of everything that is quantized")
     axes.set_xlim(-0.4, len(bits) - 0.5)
     axes.set_ylim(FLOOR, TOP)
     axes.set_yticks(range(int(FLOOR), 100, 2))

@@ -67,6 +67,8 @@ MASTER = Condition("the same, float masters in the optimizer", master=True)
 GRID = Condition("no float weights, stochastic", master=False, weights=Rounding.STOCHASTIC)
 GRID_NEAREST = Condition("no float weights, nearest", master=False)
 CONDITIONS = (VALUES, NEAREST, STOCHASTIC, MASTER, GRID, GRID_NEAREST)
+CLAIMED = (NEAREST, STOCHASTIC, MASTER, GRID)
+"""Those that have to reach float32 with 8 bits. Updates below half a step are lost to the last one."""
 
 
 @cache

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import scipy.stats
-from low_precision_recipe import CONDITIONS, FLOAT, Records
+from low_precision_recipe import CLAIMED, FLOAT, Records
 from training_report import markdown
 
 from creator.console import table
@@ -47,11 +47,11 @@ def difference(records: Records, condition: str, bits: int) -> tuple[float, floa
 
 
 def verdicts(records: Records) -> Verdicts:
-    """Whether each condition with 8-bit gradients is near enough to float32, its whole interval; and every integer right."""
+    """Whether 8 bits are near enough to float32 where that is claimed, with the whole interval; and every integer right."""
     judged: Verdicts = []
-    quantized = {one.name for one in CONDITIONS if one.gradients is not None}
+    claimed = {one.name for one in CLAIMED}
     for condition in conditions(records):
-        if condition in quantized and 8 in widths(records):
+        if condition in claimed and 8 in widths(records):
             mean, half = difference(records, condition, 8)
             judged.append({"what": f"8 bits: {condition}", "found": mean, "half": half, "passed": mean - half >= LIMIT})
     mismatches = sum(one.get("mismatches", 0) for one in records)
@@ -79,12 +79,17 @@ def accuracy_rows(records: Records) -> list[list[str]]:
     return rows
 
 
+def points(mean: float, half: float) -> str:
+    """A difference and half of its interval; no minus before a zero."""
+    return f"{round(mean, 1) + 0.0:+.1f} ± {half:.1f}"
+
+
 def difference_rows(records: Records) -> list[list[str]]:
     """The table of differences to float32."""
     bits = widths(records)
     rows = [["", *(f"{one} bits" for one in bits)]]
     for name in conditions(records):
-        rows.append([name, *("{:+.1f} ± {:.1f}".format(*difference(records, name, one)) for one in bits)])
+        rows.append([name, *(points(*difference(records, name, one)) for one in bits)])
     return rows
 
 
@@ -95,7 +100,7 @@ def in_range(records: Records) -> list[tuple[str, str]]:
         for name, value in one.items():
             if name.endswith("in range"):
                 shares[name] = min(value, shares.get(name, 100.0))
-    return [(f"{name}, lowest", f"{value:.2f} %") for name, value in shares.items()]
+    return [(name.removesuffix(" in range"), f"{value:.1f} %") for name, value in shares.items()]
 
 
 def terminal(records: Records, judged: Verdicts) -> str:
@@ -108,7 +113,7 @@ def terminal(records: Records, judged: Verdicts) -> str:
     ):
         width = max(len(cell) for row in rows for cell in row[1:])
         parts.append(table([(row[0], "  ".join(cell.rjust(width) for cell in row[1:])) for row in rows], title))
-    parts.append(table(in_range(records), "Values of the float32 networks"))
+    parts.append(table(in_range(records), "Lowest share of the float32 networks' values that the ranges hold"))
     parts.append(table([(one["what"], said(one)) for one in judged], "Limits"))
     return "\n\n".join(parts)
 
@@ -124,7 +129,7 @@ def fragment(records: Records, command: str) -> str:
         f"{markdown(difference_rows(records))}\n"
         f"Output codes that differ between the integer graph and eval mode: {sum(one.get('mismatches', 0) for one in records)} "
         f"of {sum('mismatches' in one for one in records)} networks with 450 images of 10 scores each.\n"
-        f"Values of the trained float32 networks, and how many the ranges hold: {shares}.\n"
+        f"Lowest share of the trained float32 networks' values that the ranges hold: {shares}.\n"
     )
 
 

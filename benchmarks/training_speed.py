@@ -52,7 +52,9 @@ def main() -> int:
     if path:
         path.parent.mkdir(exist_ok=True)
         command = f"python benchmarks/training_speed.py{' --device cuda' if options.device == 'cuda' else ''}"
-        conditions += f", {options.rounds} rounds"
+        # The C library's heap decides how often large tensors cost page faults; settings from outside are no secret.
+        heap = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("MALLOC_")]
+        conditions = ", ".join([conditions, f"{options.rounds} rounds", *heap])
         path.write_text(training_report.document(measured, judged, command, conditions))
     return 0 if all(one["passed"] for one in judged) else 1
 

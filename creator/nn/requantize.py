@@ -76,6 +76,8 @@ class Requantizer:
 
     def weights(self, weight: torch.Tensor) -> IntArray:
         """The codes of floating-point weights."""
+        if not bool(torch.isfinite(weight).all()):
+            raise CreatorError("its weight is NaN or infinite", hint="training diverged; restore an earlier state")
         return self.weight.to_integers(weight.detach().double().cpu().numpy())
 
     def biases(self, bias: torch.Tensor) -> IntArray:

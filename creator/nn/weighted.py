@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 
 from creator.affine import MULTIPLIER_BITS, Affine, Format
 from creator.errors import CreatorError
-from creator.formats import MAX_FRAC_BITS, FixedPoint, Overflow, Rounding
+from creator.formats import MAX_FRAC_BITS, MAX_TOTAL_BITS, FixedPoint, Overflow, Rounding
 from creator.nn.exact import exact_sum
 from creator.nn.requantize import Requantizer, requantized
 from creator.nn.slots import Choice, OutputQuantizer, checked_choice, checked_format, observed, soft_values, with_gradient_of
@@ -34,6 +35,14 @@ def set_gradients(model: torch.nn.Module, gradient: FixedPoint | Gradients | Non
     for module in model.modules():
         if isinstance(module, Weighted):
             module.gradient = Gradients.of(gradient)
+
+
+def widened(fmt: FixedPoint, values: torch.Tensor) -> FixedPoint:
+    """``fmt`` with as many bits more as ``values`` need, on the same grid."""
+    largest = float(values.detach().abs().max()) if values.numel() else 0.0
+    while math.isfinite(largest) and fmt.total_bits < MAX_TOTAL_BITS and largest > fmt.max_value:
+        fmt = FixedPoint(fmt.total_bits + 1, fmt.frac_bits, fmt.signed)
+    return fmt
 
 
 def version_of(y: torch.Tensor) -> int | None:
@@ -77,6 +86,9 @@ class Weighted(torch.nn.Module):
     ) -> None:
         self.rounding, self.overflow, self.ste = Rounding(rounding), Overflow(overflow), StraightThrough(ste)
         self.gradient = Gradients.of(gradient)
+        for name, bits, limit in (("accumulator", accumulator, 52), ("multiplier_bits", multiplier_bits, 31)):
+            if bits is not None and (isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= limit):
+                raise CreatorError(f"{name}={bits!r} is not 1 to {limit} bits", type(self).__name__)
         self.accumulator, self.multiplier_bits = accumulator, multiplier_bits
         self.weight_quantizer: Quantizer | None = None
         self.output_quantizer: Quantizer | None = None
@@ -102,6 +114,8 @@ class Weighted(torch.nn.Module):
             self._weight_format = None if isinstance(weight, Quantizer) else weight
         if output is not None:
             output = checked_choice(output, "output", self)
+            if self.rectifies and not isinstance(output, Quantizer) and output.min_value < 0:
+                raise CreatorError(f"a ReLU is part of it, and {output} has negative values", hint="use an unsigned output")
             self.output_quantizer = output if isinstance(output, Quantizer) else None
             self._output = None if isinstance(output, Quantizer) else self._output_of(output)
         self._fast: dict[torch.dtype, Any] = {}
@@ -136,6 +150,17 @@ class Weighted(torch.nn.Module):
         output = self.output_format
         return default_bias(output) if isinstance(output, FixedPoint) else None
 
+    def bias_format_of(self, bias: torch.Tensor) -> FixedPoint | None:
+        """The format that eval mode and hardware round ``bias`` to.
+
+        A default format is wide enough for a bias that training did not round: with a quantizer at the output, and where it
+        comes from a normalisation. ``None`` on the grid of the sum.
+        """
+        fmt = self.bias_format
+        if fmt is None or self._bias_format is not None or (bias is self.bias and self.output_quantizer is None):
+            return fmt
+        return widened(fmt, bias)
+
     def parameter_formats(self) -> dict[str, FixedPoint]:
         """The formats of those parameters that the forward pass uses as they are, once they lie on their grids.
 
@@ -167,13 +192,15 @@ class Weighted(torch.nn.Module):
         Raises:
             CreatorError: outside training, for NaN and infinities, which saturation would hide.
         """
+        chosen = None if training or bias is None else self.bias_format_of(bias)
         if not training:
             weight, bias = finite(weight, "weight"), None if bias is None else finite(bias, "bias")
         grads = self.gradient
         values = self._soft_weight(weight) if training else soft_values(weight, self.weight_format, ste=self.ste)
         weight = quantize_gradient(values, grads.weight, grads.rounding, grads.generator)
         if bias is not None:
-            fmt = self._bias_format if training and self.output_quantizer is not None else self.bias_format
+            unrounded = training and self.output_quantizer is not None
+            fmt = self._bias_format if unrounded else self.bias_format if training else chosen
             rounded = bias if fmt is None else fake_quantize(bias, fmt, ste=self.ste)
             bias = quantize_gradient(rounded, grads.bias, grads.rounding, grads.generator)
         return weight, bias

@@ -70,7 +70,10 @@ class QConfig:
             given["signed"] = signed
             if not signed and takes(choice, "scheme", fixed=True):
                 given["scheme"] = "affine"  # of values that are not negative: all codes, and 0 for the value zero
-        made = choice(**given)
+        try:
+            made = choice(**given)
+        except TypeError as error:
+            raise CreatorError(f"{name} makes no quantizer: {error}", hint="check the arguments of its partial") from None
         if not isinstance(made, Quantizer):
             raise CreatorError(f"{name} makes {type(made).__name__}, which is no Quantizer", "QConfig")
         return made

@@ -42,7 +42,10 @@ def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
         inputs = _input_formats(model, fixed)
     for path, module in model.named_modules():
         if path in fixed:
-            module.set_formats(**fixed[path])
+            try:
+                _fix(module, fixed[path])
+            except CreatorError as error:
+                raise error.at(path or type(module).__name__) from None
             if isinstance(module, Weighted):
                 module.input_format = inputs.get(path)
                 if path in inputs:
@@ -59,6 +62,13 @@ def _formats(path: str, module: Any) -> dict[str, Format]:
         return formats
     except CreatorError as error:
         raise error.at(path or type(module).__name__) from None
+
+
+def _fix(module: Any, formats: dict[str, Format]) -> None:
+    """Gives a layer its formats; and its bias the one that eval mode used, which training did not round to."""
+    if isinstance(module, Weighted) and module.bias is not None and not module._norm and module._bias_format is None:
+        module._bias_format = module.bias_format_of(module.bias) if module.output_quantizer is not None else None
+    module.set_formats(**formats)
 
 
 def _check(layer: Weighted, path: str) -> None:

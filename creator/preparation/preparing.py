@@ -15,6 +15,7 @@ from creator.errors import CreatorError
 from creator.preparation.config import QConfig, QConfigMapping, takes
 from creator.preparation.layers import ACTIVATIONS, NORMS, UNCHANGED, WEIGHTED, normalisation
 from creator.preparation.target import Target
+from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.lower import CLAMPS, DROPOUTS, RESHAPES, reason
 
@@ -85,6 +86,9 @@ def _traced(model: torch.nn.Module) -> torch.fx.GraphModule:
     finally:
         for module, training in modes:
             module.training = training
+    for node in graphs[0].nodes:
+        if node.target in DROPOUTS and (node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True)):
+            raise CreatorError("dropout is on in evaluation, too", node.name, "pass training=self.training, or use nn.Dropout")
     steps = [[(node.op, node.target) for node in graph.nodes if node.target not in DROPOUTS] for graph in graphs]
     if steps[0] != steps[1]:
         what = "its forward does something else in training than in evaluation"
@@ -204,7 +208,10 @@ class _Preparation:
             self.orders[name, kind] = orders[name] + 1
         qconfig = self.mapping.find(path, kind, orders)
         if qconfig is not None:
-            self.target.check(qconfig, path)
+            try:
+                self.target.check(qconfig, path)
+            except CreatorError as error:
+                raise error.at(path) from None
         return qconfig
 
     def _weighted(self, node: torch.fx.Node, module: torch.nn.Module, qconfig: QConfig) -> None:
@@ -224,6 +231,8 @@ class _Preparation:
         folds = relu is not None and self._is_relu(relu) and takes(choice, "signed") and self.calls[path] == 1
         try:
             layer = WEIGHTED[type(module)](module, qconfig, False if folds else None)
+            if folds and not _is_unsigned(layer.output_quantizer):
+                folds, layer = False, WEIGHTED[type(module)](module, qconfig, None)
         except CreatorError as error:
             raise error.at(path) from None
         self.first = self.first or qconfig
@@ -278,6 +287,12 @@ class _Preparation:
     def _free_name(self, name: str) -> str:
         taken = {path.split(".")[0] for path in self.modules} | set(vars(self.traced))
         return name if name not in taken else next(f"{name}_{k}" for k in range(1, 10**6) if f"{name}_{k}" not in taken)
+
+
+def _is_unsigned(quantizer: Any) -> bool:
+    """Whether the quantizer's codes begin at the value zero, if it sees nothing below that."""
+    choice = getattr(quantizer, "observer", quantizer)
+    return getattr(choice, "signed", True) is False and not isinstance(choice, FixedQParamsObserver)
 
 
 def _only_user(node: torch.fx.Node) -> torch.fx.Node | None:

@@ -222,10 +222,10 @@ def _check_codes(zero_point: Number, quant_min: int, quant_max: int, dtype: torc
         )
 
 
-def _plain(number: Number, like: torch.Tensor) -> Number:
+def _plain(number: Number) -> Number:
     """A single number as Python's, unless it would have to be fetched from another device."""
     if isinstance(number, torch.Tensor):
-        return number.item() if number.numel() == 1 and number.device.type == "cpu" and number.dim() <= like.dim() else number
+        return number.item() if number.numel() == 1 and number.device.type == "cpu" else number
     return number
 
 
@@ -249,7 +249,7 @@ def fake_quantize_affine(
             range of codes, and codes that float32 does not hold exactly, unless ``x`` is float64.
     """
     rounding, ste = Rounding(rounding), StraightThrough(ste)
-    scale, zero_point = _plain(scale, x), _plain(zero_point, x)
+    scale, zero_point = _plain(scale), _plain(zero_point)
     checked_scale(scale, x.shape)
     _check_codes(zero_point, quant_min, quant_max, x.dtype)
     return FakeQuantizeAffine.apply(x, scale, zero_point, quant_min, quant_max, rounding, ste, generator)

@@ -310,7 +310,7 @@ class RangeObserver(Observer):
         if self.power_of_two:
             scale = by.power_of_two(scale)
         if self.scheme is Scheme.AFFINE:
-            return scale, by.smaller(by.larger(self.quant_min - by.nearest(low / scale), self.quant_min), self.quant_max)
+            return scale, by.smaller(self.quant_min - by.nearest(low / scale), self.quant_max)
         return scale, 0 if self.signed else (self.quant_min + self.quant_max) // 2 if self.limited else 1 << (self.bits - 1)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:

@@ -49,11 +49,12 @@ def _linear(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, 
     fmt = module.weight_format
     assert isinstance(fmt, FixedPoint)
     assert isinstance(context.input.format, FixedPoint)
+    bias_format = None if bias is None else module.bias_format_of(bias)
     weight, bias = module.quantized(weight, bias, training=False)
     frac_bits = context.input.format.frac_bits + fmt.frac_bits
     if bias is not None:
-        assert module.bias_format is not None
-        frac_bits = max(frac_bits, module.bias_format.frac_bits)
+        assert bias_format is not None
+        frac_bits = max(frac_bits, bias_format.frac_bits)
     if abs(frac_bits) > 126:
         raise CreatorError(f"its products have {frac_bits} fractional bits", hint="use formats nearer to 1")
     q: OutputQuantizer = module.quantizer
@@ -61,7 +62,7 @@ def _linear(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, 
     op = ops.Linear(
         weight=_codes(weight, fmt),
         weight_format=fmt,
-        bias=_biases(module, bias, frac_bits),
+        bias=_biases(module, bias, bias_format, frac_bits),
         accumulator=FixedPoint(MAX_BITS, frac_bits),
         output=q.format,
         rounding=q.rounding,
@@ -77,15 +78,14 @@ def _codes(values: torch.Tensor, fmt: FixedPoint) -> IntArray:
     return fmt.to_integers(values.detach().cpu().numpy())
 
 
-def _biases(module: nn.Linear, bias: torch.Tensor | None, frac_bits: int) -> IntArray:
-    if bias is None:
+def _biases(module: nn.Linear, bias: torch.Tensor | None, fmt: FixedPoint | None, frac_bits: int) -> IntArray:
+    if bias is None or fmt is None:
         return np.zeros(module.out_features, dtype=np.int64)
-    assert module.bias_format is not None
-    codes = _codes(bias, module.bias_format)
-    shift = frac_bits - module.bias_format.frac_bits
-    if module.bias_format.total_bits + shift > MAX_BITS and codes.any():
+    codes = _codes(bias, fmt)
+    shift = frac_bits - fmt.frac_bits
+    if fmt.total_bits + shift > MAX_BITS and codes.any():
         raise CreatorError(
-            f"its bias, {module.bias_format}, needs over {MAX_BITS} bits on the products' grid of 2**-{frac_bits}",
+            f"its bias, {fmt}, needs over {MAX_BITS} bits on the products' grid of 2**-{frac_bits}",
             hint="use formats whose fractional bits lie closer together",
         )
     return codes << shift if codes.any() else codes

@@ -164,7 +164,7 @@ def test_the_default_configurations_translate_or_say_why_not(name):
     if name in ("default_dynamic_qconfig", "default_debug_qconfig"):
         with pytest.raises(
             CreatorError,
-            match=r"^quantize(\.\w+)?: (dynamic ranges have no static hardware|RecordingObserver observes no range)",
+            match=r"^first(\.\w+)?: (dynamic ranges have no static hardware|RecordingObserver observes no range)",
         ):
             creator.convert(prepared)
         return
@@ -204,3 +204,43 @@ def test_one_layer_with_inputs_of_two_formats_is_refused():
     model.train()(x)
     with pytest.raises(CreatorError, match="called with inputs of two formats"):
         creator.convert(model)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_a_default_bias_format_holds_the_bias_that_training_did_not_round(norm):
+    """An input far from zero makes a bias far beyond the output's range."""
+    model = torch.nn.Sequential(torch.nn.Linear(1, 1), *([torch.nn.BatchNorm1d(1)] if norm else []))
+    with torch.no_grad():
+        model[0].weight.fill_(1.0)
+        model[0].bias.fill_(0.0 if norm else -100.0)
+        if norm:
+            model[1].running_mean.fill_(100.0)
+    x = torch.linspace(99, 101, 64)[:, None]
+    prepared = creator.calibrate(creator.prepare(model.eval(), x, observed_qconfig(12)), [x]).eval()
+    converted = creator.convert(prepared).eval()
+    assert torch.equal(prepared(x), converted(x))
+    assert (converted(x) - model(x)).abs().max() < 0.1
+    agree(converted, creator.trace(converted, 1), x)
+
+
+SIGNED = partial(FakeQuant, observer=partial(obs.FixedQParamsObserver, scale=2 / 256, zero_point=128))
+
+
+@pytest.mark.parametrize("activation", [SIGNED, lambda **_: TQT(bits=8, signed=True), lambda **_: FakeQuant()])
+def test_a_relu_stays_where_the_output_has_negative_values(activation):
+    model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU())
+    x = torch.randn(64, 6, generator=seeded(2))
+    prepared = creator.prepare(model, x, QConfig(activation, FixedPoint(8, 6)))
+    converted = creator.convert(creator.calibrate(prepared, [x])).eval()
+    codes = agree(converted, creator.trace(converted, 6), x)
+    assert converted(x).min() == 0
+    assert len(np.unique(codes)) > 3
+
+
+def test_a_folded_relu_refuses_an_output_with_negative_values():
+    x = torch.randn(64, 6, generator=seeded(2))
+    prepared = creator.prepare(torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU()), x)
+    creator.calibrate(prepared, [x])
+    with pytest.raises(CreatorError, match="a ReLU is part of it"):
+        prepared.get_submodule("0").set_formats(output=FixedPoint(8, 5))
+    prepared.get_submodule("0").set_formats(output=FixedPoint(8, 5, signed=False))

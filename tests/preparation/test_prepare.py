@@ -300,3 +300,25 @@ def test_bad_configurations_are_refused():
 def test_a_target_refuses_what_it_cannot_honour(target, config, message):
     with pytest.raises(CreatorError, match=message):
         creator.prepare(mlp(), batch(), config, target)
+
+
+def test_arguments_that_a_quantizer_does_not_take_are_refused():
+    from functools import partial
+
+    from creator.quantize import TQT
+
+    with pytest.raises(CreatorError, match=r"^first: activation makes no quantizer: .*axis"):
+        creator.prepare(mlp(), batch(), QConfig(partial(TQT, axis=0), FixedPoint(8, 4)))
+
+
+def test_dropout_that_evaluation_does_not_switch_off_is_refused():
+    class Always(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = mlp()
+
+        def forward(self, x):
+            return torch.nn.functional.dropout(self.inner(x))
+
+    with pytest.raises(CreatorError, match="dropout is on in evaluation"):
+        creator.prepare(Always(), batch(), FIXED)

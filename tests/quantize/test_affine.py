@@ -89,6 +89,24 @@ def test_the_ends_of_the_range_are_exact_for_any_scale():
             )
 
 
+@pytest.mark.parametrize("divisor", [3, 5, 7, 9, 15])
+def test_products_halfway_between_two_numbers_end_the_range_exactly(divisor):
+    """With short reciprocals, products hit the middle of two float32 next to a tie."""
+    scale = torch.tensor(1.0 / divisor).item()
+    met = 0
+    for end in range(1, 200):
+        x = torch.tensor([end + 0.5]) * scale
+        x = torch.cat([x + k * x * 2.0**-24 for k in range(-6, 7)])
+        met += bool((x.double() * divisor == end + 0.5 - 2.0 ** (math.frexp(end + 0.5)[1] - 25)).any())
+        x = torch.cat([x, -x])
+        agree(
+            lambda v, end=end: fake_quantize_affine(v, scale, 0, -end, end),
+            lambda v, end=end: torch.fake_quantize_per_tensor_affine(v, scale, 0, -end, end),
+            x,
+        )
+    assert met > 10
+
+
 def channels():
     scale = torch.rand(16, generator=seeded(4)) * 0.2 + 1e-3
     x = torch.cat(

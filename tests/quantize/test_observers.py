@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creator import CreatorError
+from creator.quantize import observer as observer_module
 from creator.quantize import observers as obs
 from creator.quantize.granularity import PerAxis, PerBlock, PerGroup, PerTensor, PerToken
 
@@ -104,6 +105,22 @@ def test_other_dtypes_are_observed_in_float32_as_in_torch(dtype):
         own(x)
         quiet(oracle, x)
         assert torch.equal(own.min_val, oracle.min_val)
+
+
+@pytest.mark.parametrize("power_of_two", [False, True])
+@pytest.mark.parametrize("scheme", ["symmetric", "affine"])
+@pytest.mark.parametrize("observer", [*RANGED[:2], RANGED[4]])
+def test_numbers_and_tensors_follow_the_same_rules(observer, scheme, power_of_two, monkeypatch):
+    """On another device than a CPU a range of one number stays a tensor."""
+    numbers, tensors = (observer(scheme=scheme, power_of_two=power_of_two) for _ in range(2))
+    for x in batches("normal")[:9]:
+        numbers(x)
+    expected = numbers.calculate_qparams()
+    monkeypatch.setattr(observer_module, "number", lambda part: part)
+    for x in batches("normal")[:9]:
+        tensors(x)
+    assert isinstance(tensors.qparams()[0], torch.Tensor)
+    assert tensors.calculate_qparams() == expected
 
 
 @pytest.mark.parametrize("granularity", [PerTensor(), PerAxis(1)])

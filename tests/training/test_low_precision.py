@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import low_precision_recipe as recipe
 
 SEED = 0
-EPOCHS = 8
+EPOCHS = 6
 BOUND = 2.0
 """Points; what the study finds for 40 epochs is 1."""
 
@@ -52,10 +52,9 @@ def on_grid(values: torch.Tensor, fmt: FixedPoint) -> bool:
 @pytest.mark.parametrize("condition", [recipe.NEAREST, recipe.STOCHASTIC, recipe.GRID], ids=lambda one: one.name)
 def test_eight_bits_everywhere_learn_digits(condition: recipe.Condition, baseline: float) -> None:
     found = recipe.quantized_record(recipe.trained(condition, 8, SEED, EPOCHS))
-    assert baseline > 95
+    assert baseline > 94
     assert found["accuracy"] >= baseline - BOUND
     assert found["mismatches"] == 0
-    assert recipe.trained(condition, 8, SEED, 1)[1].weight.equal(recipe.trained(condition, 8, SEED, 1)[1].weight)
 
 
 @pytest.mark.parametrize("bits", [8, 4])
@@ -109,17 +108,28 @@ def test_gradients_of_activations_lie_on_their_grids(rounding: Rounding) -> None
     assert seen > 0
 
 
+@pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("condition", [recipe.MASTER, recipe.GRID, recipe.GRID_NEAREST], ids=lambda one: one.name)
-def test_weights_lie_on_their_grid_between_steps(condition: recipe.Condition) -> None:
-    model, optimizer = recipe.prepared(condition, 6, SEED)
+def test_weights_lie_on_their_grid_between_steps(condition: recipe.Condition, bits: int) -> None:
+    model, optimizer = recipe.prepared(condition, bits, SEED)
     start = [parameter.clone() for parameter in model.parameters()]
 
     def look() -> None:
-        assert all(on_grid(parameter, recipe.covering(6, recipe.PARAMETER)) for parameter in model.parameters())
+        assert all(on_grid(parameter, recipe.covering(bits, recipe.PARAMETER)) for parameter in model.parameters())
 
-    recipe.fit(model, optimizer, itertools.islice(recipe.batches(SEED, 1), 12), 100, look)
+    recipe.fit(model, optimizer, itertools.islice(recipe.batches(SEED, 1), 24), 100, look)
     look()
-    assert not any(torch.equal(*both) for both in zip(start, model.parameters(), strict=True))
+    moved = sum(int((old != new).sum()) for old, new in zip(start, model.parameters(), strict=True))
+    # The learning rate is at most 0.01, and half a step of 4 bits is 0.0625: rounded to nearest such updates are lost.
+    assert (moved == 0) == (condition is recipe.GRID_NEAREST and bits == 4)
+
+
+@pytest.mark.parametrize("condition", [recipe.STOCHASTIC, recipe.GRID], ids=lambda one: one.name)
+def test_a_seed_gives_the_same_network_again(condition: recipe.Condition) -> None:
+    models = [recipe.trained(condition, 8, seed, 1) for seed in (SEED, SEED, SEED + 1)]
+    first, again, other = (model[1].weight for model in models)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
 def test_the_rule_for_ranges_of_gradients() -> None:
