@@ -247,8 +247,8 @@ class QuantizedOptimizer(torch.optim.Optimizer):
     def state_dict(self) -> dict[str, Any]:
         """The inner optimizer's state, and under ``"quantized"`` the masters and the generator's state.
 
-        With the model's ``state_dict`` it resumes training bit for bit. Only tensors and plain values, so
-        ``torch.load(..., weights_only=True)`` reads it.
+        With the model's ``state_dict`` it resumes training bit for bit. Only tensors and plain values, which
+        torch reads with ``weights_only=True``.
         """
         for before in self._optimizer_state_dict_pre_hooks.values():
             before(self)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import matplotlib
 import pytest
 import torch
 
@@ -15,7 +16,6 @@ from creator.affine import Affine
 from creator.diagnostics import Summary, summarize
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*saturate in:UserWarning")
-matplotlib = pytest.importorskip("matplotlib")
 
 RED, GREY, BLUE = (0xC4, 0x4E, 0x52), (0x9A, 0x9A, 0x9A), (0x48, 0x78, 0xA8)
 

@@ -97,14 +97,14 @@ def test_the_averaging_constant_equals_torch():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
 def test_other_dtypes_are_observed_in_float32_as_in_torch(dtype):
-    for own, oracle in (
-        (obs.MinMaxObserver(), ao.MinMaxObserver()),
-        (obs.PerChannelMinMaxObserver(), ao.PerChannelMinMaxObserver()),
-    ):
-        x = torch.randn(4, 9, generator=seeded(6), dtype=torch.float64).to(dtype)
-        own(x)
-        quiet(oracle, x)
+    for observer in RANGED[:4]:
+        own, oracle = observer(), quiet(getattr(ao, observer.__name__))
+        for k in range(5):
+            x = torch.randn(4, 9, generator=seeded(k), dtype=torch.float64).to(dtype)
+            own(x)
+            quiet(oracle, x)
         assert torch.equal(own.min_val, oracle.min_val)
+        assert torch.equal(own.max_val, oracle.max_val)
 
 
 @pytest.mark.parametrize("power_of_two", [False, True])
