@@ -22,6 +22,15 @@ def noise(seed, count=3000):
     return torch.randn(count, generator=seeded(seed))
 
 
+def on_an_edge(seed):
+    """A constant next to an edge between bins of the range that comes after it."""
+    generator = seeded(seed)
+    low, high = (torch.randn(2, generator=generator) * 3).sort().values
+    edges = torch.linspace(low, high, 2049)
+    value = edges[torch.randint(1, 2047, (), generator=generator)]
+    return [torch.nextafter(value, value + (seed % 3 - 1)).repeat(5), torch.stack([low, high])]
+
+
 STREAMS = {
     "normal, widening": [noise(k) * (1 + k) for k in range(4)],
     "normal, narrowing": [noise(k) / (1 + k) for k in range(4)],
@@ -34,6 +43,8 @@ STREAMS = {
     "constant": [torch.full((10,), 0.7)],
     "constant, then others": [torch.full((10,), 0.7), torch.full((10,), 0.7), noise(1)],
     "two constants": [torch.full((10,), 0.7), torch.full((5,), -0.3)],
+    **{f"constant on an edge {seed}": on_an_edge(seed) for seed in (1, 4, 9, 18, 25, 33)},
+    "far from zero": [torch.tensor([1e8, 1e8 + 8]), torch.tensor([1e8 - 8])],
     "zero": [torch.zeros(10)] * 2,
     "the same again": [noise(1)] * 3,
     "few": [torch.tensor([0.1]), torch.tensor([0.1, 4.0]), torch.tensor([-2.0])],
@@ -79,6 +90,16 @@ def test_many_batches_equal_torch():
         oracle(x)
     assert torch.equal(own.histogram, oracle.histogram)
     assert own.calculate_qparams()[0] == oracle.calculate_qparams()[0][0]
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_other_widths_equal_torch(bits):
+    for seed in (1, 5, 7):
+        own, oracle = HistogramObserver(bits=bits), ao.HistogramObserver()
+        oracle.dst_nbins = 2**bits
+        for observer in (own, oracle):
+            observer(noise(seed, 100_000) ** 3)
+        assert own.limits() == oracle._non_linear_param_search()
 
 
 def test_outliers_are_cut_off():

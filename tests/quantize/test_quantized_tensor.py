@@ -114,6 +114,7 @@ def test_questions_that_do_not_fit_are_refused():
         (torch.tensor([1.0]), FixedPoint(8, 4), "expected integers, got torch.float32.*quantize"),
         ([1], FixedPoint(8, 4), "expected integers, got list"),
         (torch.tensor([128]), FixedPoint(8, 4), r"fixed<8,4>: integers are outside -128 \.\.\. 127"),
+        (torch.tensor([0, -129]), FixedPoint(8, 4), "outside -128"),
         (torch.tensor([-1]), Affine(0.1, 0, 8, signed=False), "outside 0"),
         (torch.zeros(3, 4).int(), CHANNELS, r"\(3, 4\) has not 3 indices along axis 1"),
         (torch.zeros(3).int(), CHANNELS, "along axis 1"),
