@@ -33,7 +33,7 @@ def test_every_change_of_the_state_is_seen(choices):
         while new._version < buffer._version:
             new.add_(0)
         setattr(quantizer.observer, name, new)
-    assert quantizer(x).abs().max() > before.abs().max() / 9
+    assert quantizer(x).abs().max() > before.abs().max() / 2
     quantizer.fake_quant_enabled = torch.zeros(1, dtype=torch.uint8)
     assert quantizer(x) is x
     quantizer.enable_fake_quant()

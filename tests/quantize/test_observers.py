@@ -98,9 +98,10 @@ def test_the_averaging_constant_equals_torch():
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
 def test_other_dtypes_are_observed_in_float32_as_in_torch(dtype):
     for observer in RANGED[:4]:
-        own, oracle = observer(), quiet(getattr(ao, observer.__name__))
+        axis = {"ch_axis": 1} if "PerChannel" in observer.__name__ else {}
+        own, oracle = observer(**axis), quiet(getattr(ao, observer.__name__), **axis)
         for k in range(5):
-            x = torch.randn(4, 9, generator=seeded(k), dtype=torch.float64).to(dtype)
+            x = torch.randn(4, 300, 2, generator=seeded(k), dtype=torch.float64).to(dtype)
             own(x)
             quiet(oracle, x)
         assert torch.equal(own.min_val, oracle.min_val)
@@ -149,6 +150,14 @@ def test_a_zero_point_follows_from_the_power_of_two():
     observer(torch.tensor([-1.0, 2.0]))
     scale, zero_point = observer.calculate_qparams()
     assert (scale.item(), zero_point.item()) == (2.0**-6, 64)
+
+
+def test_zero_points_of_wide_codes_are_codes():
+    """In float32 the quotient of the range and its scale can exceed the number of codes."""
+    for seed in range(200):
+        observer = obs.MinMaxObserver(bits=23, signed=False, scheme="affine")
+        observer(-100 * torch.rand(9, generator=seeded(seed)))
+        assert observer.calculate_qparams()[1] in (2**23 - 1, 2**23 - 2)
 
 
 def test_groups_and_blocks_have_ranges_of_their_own():
