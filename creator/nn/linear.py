@@ -132,9 +132,7 @@ class _FastLinear(torch.autograd.Function):
             if masked and w is not weight:
                 grad_weight = constants.weight.masked(grad_weight, weight)
         if need_bias:
-            grad_bias = grad.sum(0)
-            if constants.grad_bias is not None:
-                constants.grad_bias.round_into(grad_bias)
+            grad_bias = grad.sum(0) if constants.grad_bias is None else constants.grad_bias.summed(grad, grid)
             if masked and b is not bias:
                 grad_bias = constants.bias.masked(grad_bias, bias)
         return grad_x, grad_weight, grad_bias, None

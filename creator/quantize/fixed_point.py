@@ -28,18 +28,27 @@ class Fast(NamedTuple):
     """The constants of rounding half to even by addition, and of its gradient's mask."""
 
     magic: torch.Tensor  #: a tensor without axes: adding that takes half the time of adding a Python number
+    back: torch.Tensor  #: ``-magic``: a second addition costs less than a subtraction, whose code is not in the cache
     low: float  #: smallest value
     high: float  #: largest value
     below: float  #: values up to this round to below the smallest
     above: float  #: values from this on round to above the largest
+    frac_bits: int
 
     def round_into(self, y: torch.Tensor) -> torch.Tensor:
         """Rounds and clamps ``y`` in place."""
-        return torch.clamp_(y.add_(self.magic).sub_(self.magic), self.low, self.high)
+        return torch.clamp_(y.add_(self.magic).add_(self.back), self.low, self.high)
 
     def rounded(self, x: torch.Tensor) -> torch.Tensor:
         """``x`` rounded and clamped, as a new tensor."""
-        return torch.clamp_(x.add(self.magic).sub_(self.magic), self.low, self.high)
+        return torch.clamp_(x.add(self.magic).add_(self.back), self.low, self.high)
+
+    def summed(self, grad: torch.Tensor, grid: Fast | None) -> torch.Tensor:
+        """The sum over axis 0 of ``grad``, whose values are of ``grid`` if that is given, rounded and clamped."""
+        total = grad.sum(0)
+        if grid is not None and self.frac_bits >= grid.frac_bits:
+            return torch.clamp_(total, self.low, self.high)  # on the grid already: rounding a large sum makes it only coarser
+        return self.round_into(total)
 
     def masked(self, grad: torch.Tensor, x: torch.Tensor, grid: Fast | None = None) -> torch.Tensor:
         """``grad`` where ``x`` rounds to a code in the range, zero elsewhere; then rounded to ``grid``."""
@@ -60,7 +69,8 @@ def fast(fmt: FixedPoint, dtype: torch.dtype) -> Fast | None:
         below = _next(below, -math.inf, dtype)
     if fmt.max_code % 2 == 0:
         above = _next(above, math.inf, dtype)
-    return Fast(torch.tensor(magic, dtype=dtype, device="cpu"), fmt.min_value, fmt.max_value, below, above)
+    magic_tensor = torch.tensor(magic, dtype=dtype, device="cpu")
+    return Fast(magic_tensor, -magic_tensor, fmt.min_value, fmt.max_value, below, above, fmt.frac_bits)
 
 
 def _next(x: float, towards: float, dtype: torch.dtype) -> float:

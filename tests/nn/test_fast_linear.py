@@ -17,6 +17,8 @@ GRADIENTS = [
     FixedPoint(16, 12),
     Gradients(activation=FixedPoint(6, 5, symmetric=True)),
     Gradients(weight=FixedPoint(4, 1), bias=FixedPoint(5, 0)),
+    Gradients(activation=FixedPoint(6, 2), bias=FixedPoint(5, 3)),  # its sums are on the bias's grid already
+    Gradients(activation=FixedPoint(8, 5), bias=FixedPoint(8, 3)),  # and not
 ]
 FORMATS = [
     {},
@@ -81,6 +83,17 @@ def test_one_step_in_float64_and_large_tensors():
     incoming = torch.randn(400_000, 2, generator=seeded(2), dtype=torch.float64)
     for fast, expected in zip(outcome(layer, x, incoming), outcome(general(layer), x, incoming), strict=True):
         assert torch.equal(fast, expected)
+
+
+def test_sums_of_gradients_beyond_the_digits_of_float32():
+    wide = FixedPoint(21, 3)
+    layer = nn.Linear(3, 2, gradient=Gradients(activation=wide, bias=FixedPoint(22, 3)))
+    x = torch.randn(20_000, 3, generator=seeded(1))
+    incoming = torch.rand(20_000, 2, generator=seeded(2)) * 30 + wide.min_value  # rounding leaves no odd multiples of 1/8
+    incoming[1::2] *= -1
+    for fast, expected in zip(outcome(layer, x, incoming), outcome(general(layer), x, incoming), strict=True):
+        assert torch.equal(fast, expected)
+    assert layer.bias.grad.abs().max() < layer.gradient.bias.max_value
 
 
 @pytest.mark.parametrize("frozen", ["weight", "bias", "input"])
