@@ -12,6 +12,7 @@ after, so it does not matter that this fails for values far outside the range: t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ import torch
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.quantize.rounding import Generator, rounded
 from creator.quantize.straight_through import StraightThrough
+
+_where_between: Callable[..., torch.Tensor] = torch.ops.aten.hardtanh_backward.default
+"""The first argument where the second lies strictly between the third and the fourth, zero elsewhere."""
 
 _SIGNIFICAND = {torch.float32: 24, torch.float64: 53}
 
@@ -52,7 +56,7 @@ class Fast(NamedTuple):
 
     def masked(self, grad: torch.Tensor, x: torch.Tensor, grid: Fast | None = None) -> torch.Tensor:
         """``grad`` where ``x`` rounds to a code in the range, zero elsewhere; then rounded to ``grid``."""
-        inside: torch.Tensor = torch.ops.aten.hardtanh_backward(grad, x, self.below, self.above)
+        inside = _where_between(grad, x, self.below, self.above)
         return inside if grid is None else grid.round_into(inside)
 
 
