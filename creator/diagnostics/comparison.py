@@ -21,7 +21,7 @@ from creator.nn.quantize import Quantize
 from creator.nn.requantize import scale_of
 from creator.ops import Linear, Rescale
 from creator.tracing import trace
-from creator.tracing.tracer import eval_mode
+from creator.tracing.fx import eval_mode
 
 FloatArray = npt.NDArray[np.float64]
 

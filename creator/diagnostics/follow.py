@@ -11,8 +11,7 @@ import torch
 import torch.fx
 
 from creator.errors import CreatorError
-from creator.tracing.lower import module_path, reason
-from creator.tracing.tracer import eval_mode, fx_module
+from creator.tracing.fx import eval_mode, fx_module, module_path, reason
 
 
 @dataclass(frozen=True, eq=False)

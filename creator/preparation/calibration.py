@@ -14,6 +14,7 @@ from creator.nn.lookup import Lookup
 from creator.nn.quantize import Quantize
 from creator.nn.weighted import Weighted
 from creator.quantize.quantizer import Quantizer
+from creator.tracing.fx import modes_kept
 
 
 def calibrate(model: torch.nn.Module, loader: Iterable[Any], batches: int | None = None) -> torch.nn.Module:
@@ -50,18 +51,15 @@ def calibrate(model: torch.nn.Module, loader: Iterable[Any], batches: int | None
 @contextmanager
 def _calibrating(model: torch.nn.Module) -> Iterator[None]:
     """Layers in the arithmetic of training, everything else as in evaluation; quantizers observe."""
-    modes = [(module, module.training) for module in model.modules()]
     quantizers = [(path, module) for path, module in model.named_modules() if isinstance(module, Quantizer)]
-    model.eval()
-    try:
-        for module in model.modules():
+    with modes_kept(model):
+        for module in model.eval().modules():
             if isinstance(module, (Weighted, Quantize, Lookup, Quantizer)):
                 module.training = True
         for path, quantizer in quantizers:
             quantizer.calibrating, quantizer.where = True, path
-        yield
-    finally:
-        for _, quantizer in quantizers:
-            del quantizer.calibrating  # that of the class shows again
-        for module, training in modes:
-            module.training = training
+        try:
+            yield
+        finally:
+            for _, quantizer in quantizers:
+                del quantizer.calibrating  # that of the class shows again

@@ -12,8 +12,7 @@ from creator import nn
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.nn.weighted import Weighted
-from creator.preparation.preparing import Tracer
-from creator.tracing.lower import reason
+from creator.tracing.fx import fx_graph
 
 
 def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
@@ -82,16 +81,9 @@ def _check(layer: Weighted, path: str) -> None:
 def _input_formats(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> dict[str, Format]:
     """The format that each layer with weights reads, by its path."""
     root = model if list(model.children()) else torch.nn.Sequential(model)
-    try:
-        graph = Tracer().trace(root)
-    except CreatorError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever the user's forward raises under tracing
-        what = f"its forward cannot be traced: {reason(error)}"
-        raise CreatorError(what, type(model).__name__, "avoid control flow that depends on values") from None
     formats: dict[torch.fx.Node, Format | None] = {}
     inputs: dict[str, Format] = {}
-    for node in graph.nodes:
+    for node in fx_graph(root).nodes:
         source = next((formats[n] for n in node.all_input_nodes if formats.get(n) is not None), None)
         formats[node] = source
         if node.op != "call_module":

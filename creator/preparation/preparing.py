@@ -17,9 +17,9 @@ from creator.preparation.layers import ACTIVATIONS, NORMS, UNCHANGED, WEIGHTED, 
 from creator.preparation.target import Target
 from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
-from creator.tracing.lower import CLAMPS, DROPOUTS, RESHAPES, reason
+from creator.tracing.fx import fx_graph, modes_kept, module_path, reason
+from creator.tracing.lower import CLAMPS, DROPOUTS, RELUS, RESHAPES
 
-_RELUS = {torch.relu, torch.relu_, F.relu, F.relu_, "relu", "relu_"}
 _TABLES = {
     torch.sigmoid: nn.Sigmoid, F.sigmoid: nn.Sigmoid, "sigmoid": nn.Sigmoid,
     torch.tanh: nn.Tanh, F.tanh: nn.Tanh, "tanh": nn.Tanh, F.silu: nn.SiLU,
@@ -62,30 +62,13 @@ def prepare(
     return traced.train(model.training)
 
 
-class Tracer(torch.fx.Tracer):
-    """Keeps the layers of creator whole."""
-
-    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
-        """Whether ``m`` appears as one node."""
-        return type(m).__module__.startswith("creator.nn") or super().is_leaf_module(m, module_qualified_name)
-
-
 def _traced(model: torch.nn.Module) -> torch.fx.GraphModule:
     """``model``, which becomes part of the result, in the arithmetic of training."""
     if not list(model.children()):
         model = torch.nn.Sequential(model)
-    modes = [(module, module.training) for module in model.modules()]
-    try:
+    with modes_kept(model):
         # What forward makes of self.training is fixed by tracing; dropout is the one difference that is known what to do with.
-        graphs = [Tracer().trace(model.train(mode)) for mode in (False, True)]
-    except CreatorError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever the user's forward raises under tracing
-        what = f"its forward cannot be traced: {reason(error)}"
-        raise CreatorError(what, type(model).__name__, "avoid control flow that depends on values") from None
-    finally:
-        for module, training in modes:
-            module.training = training
+        graphs = [fx_graph(model.train(mode)) for mode in (False, True)]
     for node in graphs[0].nodes:
         if node.target in DROPOUTS and (node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True)):
             raise CreatorError("dropout is on in evaluation, too", node.name, "pass training=self.training, or use nn.Dropout")
@@ -122,18 +105,15 @@ class _Preparation:
 
     def check(self, example: torch.Tensor) -> None:
         """Runs the model once in evaluation mode, and names every node that cannot be prepared."""
-        modes = [(module, module.training) for module in self.traced.modules()]
-        kinds = _Kinds(self.traced.eval())
+        kinds = _Kinds(self.traced)
         try:
-            with torch.no_grad():
+            with modes_kept(self.traced), torch.no_grad():
+                self.traced.eval()
                 kinds.run(example)
         except Exception as error:  # noqa: BLE001 - whatever the user's model raises
             raise CreatorError(
                 f"fails on the example input: {reason(error)}", "prepare", "pass a batch that it takes"
             ) from None
-        finally:
-            for module, training in modes:
-                module.training = training
         self.tensors = kinds.tensors
         inputs = [node for node in self.nodes.nodes if node.op == "placeholder"]
         if len(inputs) != 1:
@@ -155,11 +135,9 @@ class _Preparation:
         if node.op == "get_attr":
             return f"{node.target} (used outside a layer)"
         if node.op in ("call_function", "call_method") and node in self.tensors:
-            if node.target in _RELUS | RESHAPES | DROPOUTS or node.target in _TABLES or node.target in CLAMPS:
+            if node.target in RESHAPES | DROPOUTS or node.target in _TABLES or node.target in CLAMPS:
                 return ""
-            name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
-            stack = list((node.meta.get("nn_module_stack") or {}).values())
-            return ".".join(filter(None, [stack[-1][0] if stack else "", str(name)]))
+            return module_path(node)
         return ""
 
     def run(self) -> None:
@@ -248,7 +226,7 @@ class _Preparation:
     def _is_relu(self, node: torch.fx.Node) -> bool:
         if node.op == "call_module":
             return type(self.modules[str(node.target)]) in (torch.nn.ReLU, nn.ReLU)
-        return node.op in ("call_function", "call_method") and node.target in _RELUS
+        return node.op in ("call_function", "call_method") and node.target in RELUS
 
     def _table(self, node: torch.fx.Node) -> None:
         kind: Any = _TABLES[node.target]  # type: ignore[index]

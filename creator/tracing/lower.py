@@ -18,14 +18,9 @@ from creator.errors import CreatorError
 from creator.graph import Builder, Graph
 from creator.nn import BatchNorm1d, Linear, Quantize
 from creator.ops import Reshape, TensorType
+from creator.tracing.fx import module_path, reason
 from creator.tracing.modules import clamp_op, folded_op, module_handler
 from creator.tracing.requantized import Context
-
-
-def reason(error: Exception) -> str:
-    """The first line of what an exception says, or its class."""
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -38,9 +33,8 @@ class _Raw:
 
 RESHAPES = {torch.flatten, torch.reshape, torch.unsqueeze, torch.squeeze, torch.ravel}
 RESHAPES |= {"flatten", "reshape", "view", "unsqueeze", "squeeze", "contiguous", "unflatten", "ravel"}
-CLAMPS: dict[Any, Callable[..., tuple[float | None, float | None]]] = {
-    name: lambda *_, **__: (0.0, None) for name in (torch.relu, torch.relu_, F.relu, F.relu_, "relu", "relu_")
-}
+RELUS = {torch.relu, torch.relu_, F.relu, F.relu_, "relu", "relu_"}
+CLAMPS: dict[Any, Callable[..., tuple[float | None, float | None]]] = {name: lambda *_, **__: (0.0, None) for name in RELUS}
 CLAMPS |= {
     F.relu6: lambda *_, **__: (0.0, 6.0),
     F.hardtanh: lambda min_val=-1.0, max_val=1.0, inplace=False: (min_val, max_val),
@@ -53,16 +47,6 @@ _HINTS = {
     "silu": "use creator.nn.SiLU",
     "linear": "use creator.nn.Linear",
 }
-
-
-def module_path(n: torch.fx.Node) -> str:
-    """The module that a node calls, or the function and the module that it stands in: "encoder.0", "encoder.relu"."""
-    if n.op == "call_module":
-        return str(n.target)
-    stack = n.meta.get("nn_module_stack") or {}
-    paths = [path for path, _ in stack.values()] if stack else []
-    name = n.target if isinstance(n.target, str) else getattr(n.target, "__name__", str(n.target))
-    return ".".join(filter(None, [paths[-1] if paths else "", str(name)]))
 
 
 class Lowering(torch.fx.Interpreter):

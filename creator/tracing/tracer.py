@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-import torch.fx
 
 from creator.errors import CreatorError
 from creator.graph import Graph
@@ -17,7 +15,8 @@ from creator.graph.vectors import check_vectors
 from creator.nn.exact import eval_dtype
 from creator.ops.base import MAX_ELEMENTS
 from creator.passes import OPTIMISE, run_passes
-from creator.tracing.lower import Lowering, reason
+from creator.tracing.fx import eval_mode, fx_module, reason
+from creator.tracing.lower import Lowering
 from creator.tracing.modules import MODULES
 
 CHECK_VECTORS = 32
@@ -58,25 +57,6 @@ def _refuse_hooks(model: torch.nn.Module) -> None:
             raise CreatorError("its forward was replaced on the instance", path or "the model", "define it in the class")
 
 
-class _Tracer(torch.fx.Tracer):
-    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
-        own = type(m).__module__.startswith("creator.nn.")
-        return own or isinstance(m, tuple(MODULES)) or super().is_leaf_module(m, module_qualified_name)
-
-
-def fx_module(model: torch.nn.Module) -> torch.fx.GraphModule:
-    """``model`` as torch.fx sees it, with the layers that creator knows, and torch's own, as leaves."""
-    tracer = _Tracer()
-    try:
-        return torch.fx.GraphModule(model, tracer.trace(model))
-    except CreatorError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever the user's forward raises under tracing
-        raise CreatorError(
-            f"its forward cannot be traced: {reason(error)}", type(model).__name__, "avoid control flow that depends on values"
-        ) from None
-
-
 def _checked_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
     sizes: Any = input_shape if isinstance(input_shape, (tuple, list, torch.Size)) else (input_shape,)
     if not sizes or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in sizes):
@@ -85,23 +65,6 @@ def _checked_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
     if math.prod(shape) > MAX_ELEMENTS:
         raise CreatorError(f"input_shape={shape} has more than {MAX_ELEMENTS} elements", "trace", "give one sample's shape")
     return shape
-
-
-@contextlib.contextmanager
-def eval_mode(model: torch.nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while; every module's mode is as it was after that."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        for path, module in model.named_modules():
-            if module.training:
-                raise CreatorError(
-                    "it stays in training mode when told to leave it", path or "the model", "let train(False) reach it"
-                )
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _device(model: torch.nn.Module) -> torch.device:
