@@ -1,0 +1,83 @@
+"""What torch.fx sees of a model: its graph, the names of its nodes, and the modes that looking at it must not change."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+import torch.fx
+
+from creator.errors import CreatorError
+from creator.tracing.modules import MODULES
+
+
+def reason(error: Exception) -> str:
+    """The first line of what an exception says, or its class."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def module_path(n: torch.fx.Node) -> str:
+    """The module that a node calls, or the function and the module that it stands in: "encoder.0", "encoder.relu"."""
+    if n.op == "call_module":
+        return str(n.target)
+    stack = n.meta.get("nn_module_stack") or {}
+    paths = [path for path, _ in stack.values()] if stack else []
+    name = n.target if isinstance(n.target, str) else getattr(n.target, "__name__", str(n.target))
+    return ".".join(filter(None, [paths[-1] if paths else "", str(name)]))
+
+
+class _Tracer(torch.fx.Tracer):
+    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
+        own = type(m).__module__.startswith("creator.nn.")
+        return own or isinstance(m, tuple(MODULES)) or super().is_leaf_module(m, module_qualified_name)
+
+
+def fx_graph(model: torch.nn.Module) -> torch.fx.Graph:
+    """The graph of ``model``, with the layers that creator knows, and torch's own, as leaves.
+
+    Raises:
+        CreatorError: if torch.fx cannot trace it.
+    """
+    try:
+        return _Tracer().trace(model)
+    except CreatorError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the user's forward raises under tracing
+        raise CreatorError(
+            f"its forward cannot be traced: {reason(error)}", type(model).__name__, "avoid control flow that depends on values"
+        ) from None
+
+
+def fx_module(model: torch.nn.Module) -> torch.fx.GraphModule:
+    """``model`` as a module that runs :func:`fx_graph`."""
+    return torch.fx.GraphModule(model, fx_graph(model))
+
+
+@contextlib.contextmanager
+def modes_kept(model: torch.nn.Module) -> Iterator[None]:
+    """Every module's mode, training or evaluation, is afterwards as it was before."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextlib.contextmanager
+def eval_mode(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while.
+
+    Raises:
+        CreatorError: naming a module that does not follow.
+    """
+    with modes_kept(model):
+        model.eval()
+        for path, module in model.named_modules():
+            if module.training:
+                raise CreatorError(
+                    "it stays in training mode when told to leave it", path or "the model", "let train(False) reach it"
+                )
+        yield
