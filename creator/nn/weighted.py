@@ -192,18 +192,22 @@ class Weighted(torch.nn.Module):
         Raises:
             CreatorError: outside training, for NaN and infinities, which saturation would hide.
         """
-        chosen = None if training or bias is None else self.bias_format_of(bias)
+        bias_format = None if bias is None else self._bias_format_in(training, bias)
         if not training:
             weight, bias = finite(weight, "weight"), None if bias is None else finite(bias, "bias")
         grads = self.gradient
         values = self._soft_weight(weight) if training else soft_values(weight, self.weight_format, ste=self.ste)
         weight = quantize_gradient(values, grads.weight, grads.rounding, grads.generator)
         if bias is not None:
-            unrounded = training and self.output_quantizer is not None
-            fmt = self._bias_format if unrounded else self.bias_format if training else chosen
-            rounded = bias if fmt is None else fake_quantize(bias, fmt, ste=self.ste)
+            rounded = bias if bias_format is None else fake_quantize(bias, bias_format, ste=self.ste)
             bias = quantize_gradient(rounded, grads.bias, grads.rounding, grads.generator)
         return weight, bias
+
+    def _bias_format_in(self, training: bool, bias: torch.Tensor) -> FixedPoint | None:
+        """What ``bias`` is rounded to; in training nothing where an output's quantizer decides on the default."""
+        if not training:
+            return self.bias_format_of(bias)
+        return self._bias_format if self.output_quantizer is not None else self.bias_format
 
     def _soft_weight(self, weight: torch.Tensor) -> torch.Tensor:
         if self.weight_quantizer is not None:

@@ -148,6 +148,7 @@ class _Preparation:
                 self._table(node)
             elif node.op == "call_function" and node.target in DROPOUTS:
                 self._dropout(node)
+        self._refuse_unused_orders()
         self._quantize_input()
         self.nodes.lint()
         self.traced.recompile()
@@ -155,6 +156,12 @@ class _Preparation:
         for path, module in self.traced.named_modules():
             if isinstance(module, Quantizer):
                 module.where = path
+
+    def _refuse_unused_orders(self) -> None:
+        for name, kind, index in self.mapping.orders:
+            if index >= self.orders.get((name, kind), 0):
+                what = f"the configuration names {kind.__name__} {index} in {name or 'the model'}"
+                raise CreatorError(f"{what}, which has {self.orders.get((name, kind), 0)}", "prepare", "count from 0")
 
     def _replace(self, path: str, module: torch.nn.Module) -> None:
         self.traced.set_submodule(path, module)
@@ -167,9 +174,8 @@ class _Preparation:
             if qconfig is not None:
                 self._weighted(node, module, qconfig)
         elif type(module) in NORMS:
-            raise CreatorError(
-                "a normalisation must come right after a Linear or a convolution of its kind", path, "move or remove it"
-            )
+            what = "a normalisation must come right after a Linear or a convolution of its kind that is quantized"
+            raise CreatorError(what, path, "move it, remove it, or give the layer before it a QConfig")
         elif type(module) in ACTIVATIONS:
             self._replace(path, ACTIVATIONS[type(module)]().train(module.training))
         elif _stub(module):

@@ -6,7 +6,7 @@ docs/quantizers.md says which is which, under what names other systems know them
 from creator.quantize.affine import fake_quantize_affine
 from creator.quantize.block_floating_point import BFP16, MX6, MX9, BlockFloat, MicroExponent
 from creator.quantize.blocks import Blocks, fake_quantize_blocks, from_blocks, to_blocks
-from creator.quantize.fake_quant import FakeQuant
+from creator.quantize.fake_quant import FakeQuant, disable_fake_quant, disable_observer, enable_fake_quant, enable_observer
 from creator.quantize.fixed_point import fake_quantize, quantize_gradient
 from creator.quantize.float8 import (
     DequantE4M3Function,
@@ -59,10 +59,13 @@ from creator.quantize.observers import (
     Observer,
     PerChannelMinMaxObserver,
     PlaceholderObserver,
+    RangeObserver,
     RecordingObserver,
     Scheme,
+    default_fixed_qparams_range_0to1_observer,
+    default_fixed_qparams_range_neg1to1_observer,
 )
-from creator.quantize.quantized_tensor import QuantizedTensor
+from creator.quantize.quantized_tensor import QuantizedTensor, integer_dtype, quantize_per_channel, quantize_per_tensor
 from creator.quantize.quantizer import Quantizer
 from creator.quantize.rounding import Round, round_tensor
 from creator.quantize.scaled import DeQuantizeFunction, ScaledFakeQuantizeFunction, ScaledRealQuantizeFunction
@@ -127,6 +130,7 @@ __all__ = [
     "QuantE5M2Function",
     "QuantizedTensor",
     "Quantizer",
+    "RangeObserver",
     "RecordingObserver",
     "Round",
     "ScaledFakeQuantizeFunction",
@@ -136,6 +140,12 @@ __all__ = [
     "Specials",
     "StraightThrough",
     "TQTQuantize",
+    "default_fixed_qparams_range_0to1_observer",
+    "default_fixed_qparams_range_neg1to1_observer",
+    "disable_fake_quant",
+    "disable_observer",
+    "enable_fake_quant",
+    "enable_observer",
     "fake_quantize",
     "fake_quantize_affine",
     "fake_quantize_blocks",
@@ -145,7 +155,10 @@ __all__ = [
     "from_blocks",
     "get_block_size",
     "get_range_fixed_point",
+    "integer_dtype",
     "quantize_gradient",
+    "quantize_per_channel",
+    "quantize_per_tensor",
     "quantize_to_fxp_hte",
     "quantize_to_fxp_stochastic",
     "round_tensor",

@@ -180,9 +180,12 @@ class FakeQuant(Quantizer):
         """The format that hardware would use now: a FixedPoint where one power of two is the scale, else an Affine.
 
         Raises:
-            CreatorError: if nothing was observed yet, for an observer without a range, scales for anything but the tensor or
-                the indices along an axis, zero points that differ along it, and codes that are not all of a width.
+            CreatorError: where fake quantization is off, if nothing was observed yet, for an observer without a range, scales
+                for anything but the tensor or the indices along an axis, zero points that differ along it, and codes that are
+                not all of a width.
         """
+        if not self._is_on("fake_quant_enabled"):
+            raise CreatorError("its fake quantization is off: values pass unchanged", hint="call enable_fake_quant()")
         observer = self.observer
         scale, zero_point = observer.calculate_qparams()
         low, high = observer.quant_min, observer.quant_max

@@ -44,9 +44,10 @@ def rounded(x: torch.Tensor, rounding: Rounding = Rounding.HALF_EVEN, generator:
             return _half_up(x)
         case Rounding.HALF_AWAY:
             return torch.copysign(_half_up(x.abs()), x)
-    # Not floor(x + u) as it stands: that sum is rounded, and from 2**22 on would leave integers where they should stay.
-    low = torch.floor(x)
-    return low + (uniform(x, generator) >= 1.0 - (x - low))
+    # Not floor(x + u) as it stands: that sum is rounded. The fraction, with the sign of x, and 1 - u are exact.
+    whole, u = torch.trunc(x), uniform(x, generator)
+    fraction = x - whole
+    return whole + (fraction >= 1.0 - u) - (fraction < -u).to(x.dtype)
 
 
 def _half_up(x: torch.Tensor) -> torch.Tensor:

@@ -188,6 +188,15 @@ def test_what_has_no_fixed_range_is_refused(config, message):
         creator.trace(prepared, (3, 4))
 
 
+def test_a_quantizer_that_is_switched_off_is_refused():
+    prepared = creator.calibrate(creator.prepare(mlp(), batch(), observed_qconfig()), [batch()])
+    prepared.first.output_quantizer.disable_fake_quant()
+    with pytest.raises(CreatorError, match=r"^first: its fake quantization is off"):
+        creator.convert(prepared)
+    prepared.first.output_quantizer.enable_fake_quant()
+    creator.convert(prepared)
+
+
 def test_the_accumulator_is_honoured():
     x = torch.zeros(1, 12)
     tight = QConfig(FixedPoint(8, 4), FixedPoint(6, 5), accumulator=10)

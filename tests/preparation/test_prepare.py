@@ -192,6 +192,21 @@ def test_what_is_more_specific_wins():
     assert found == {"body.0": 6, "body.1": 5, "body.2": 4, "head": 7, "conv": 8}
 
 
+@pytest.mark.parametrize(("name", "index", "count"), [("", 3, 3), ("last", 0, 0)])
+def test_an_order_beyond_the_model_is_refused(name, index, count):
+    mapping = QConfigMapping(FIXED).set_module_name_object_type_order(name, torch.nn.Linear, index, FIXED)
+    named = f"Linear {index} in {name or 'the model'}, which has {count}"
+    message = f"^prepare: the configuration names {named} .hint: count from 0"
+    with pytest.raises(CreatorError, match=message):
+        creator.prepare(mlp(), batch(), mapping)
+
+
+def test_a_normalisation_of_a_layer_in_floating_point_is_refused():
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 2))
+    with pytest.raises(CreatorError, match=r"^1: a normalisation must come .* that is quantized .* give the layer before it"):
+        creator.prepare(model, torch.zeros(2, 4), QConfigMapping(FIXED).set_module_name("0", None))
+
+
 def test_none_leaves_a_layer_in_floating_point():
     prepared = creator.prepare(mlp(), batch(), QConfigMapping(FIXED).set_module_name("last", None))
     assert [path for path, module in prepared.named_modules() if type(module) is torch.nn.Linear] == ["last"]

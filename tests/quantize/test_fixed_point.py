@@ -218,6 +218,24 @@ def test_stochastic_rounding_leaves_values_on_the_grid(code, dtype):
     assert torch.equal(fake_quantize(x, FixedPoint(24, 0), Rounding.STOCHASTIC, generator=seeded(14)), x)
 
 
+class _Draws:
+    """A source that draws given numbers."""
+
+    def __init__(self, numbers):
+        self.numbers = numbers
+
+    def draw(self, like):
+        return self.numbers.to(like)
+
+
+def test_stochastic_rounding_is_the_floor_of_the_exact_sum():
+    numbers = [0.0, 2.0**-24, 2.0**-23, 0.25, 0.5, 0.75, 1 - 2.0**-23, 1 - 2.0**-24]
+    values = [sign * (whole + part) for whole in (0.0, 1.0, 2.0, 5.0) for part in [*numbers, 2.0**-40] for sign in (1, -1)]
+    x, u = torch.cartesian_prod(torch.tensor(values), torch.tensor(numbers)).unbind(1)
+    expected = [math.floor(Fraction(a) + Fraction(b)) for a, b in zip(x.tolist(), u.tolist(), strict=True)]
+    assert round_tensor(x, Rounding.STOCHASTIC, _Draws(u)).tolist() == expected
+
+
 def test_stochastic_rounding_saturates_after_rounding():
     x = torch.tensor([7.0, 8.5, 100.0, -8.0, -8.5, -100.0])
     result = fake_quantize(x, FixedPoint(4, 0), Rounding.STOCHASTIC, generator=seeded(15))
