@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from creator.diagnostics import compare, summarize
     from creator.graph import Graph, load
     from creator.preparation import QConfig, QConfigMapping, Target, calibrate, convert, prepare
-    from creator.render import Design, translate
+    from creator.render import Design, estimate, translate
     from creator.simulation import simulate
     from creator.synthesis import synthesize
     from creator.tracing import trace
@@ -37,6 +37,7 @@ _LAZY = {
     "load": "creator.graph",
     "trace": "creator.tracing",
     "Design": "creator.render",
+    "estimate": "creator.render",
     "translate": "creator.render",
     "simulate": "creator.simulation",
     "synthesize": "creator.synthesis",
@@ -57,6 +58,7 @@ __all__ = [
     "calibrate",
     "compare",
     "convert",
+    "estimate",
     "load",
     "nn",
     "optim",

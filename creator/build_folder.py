@@ -81,7 +81,7 @@ class BuildFolder:
         """The graph that the VHDL was translated from."""
         graph = load(self.path / GRAPH)
         for name, kind in (("input", graph.input_type), ("output", graph.output_type)):
-            if self.manifest[name] != describe(kind):
+            if not describe(kind).items() <= self.manifest[name].items():
                 raise CreatorError(f"its {MANIFEST} and its graph have different {name}s", str(self.path), "translate again")
         nodes = {node.name for node in graph.nodes}
         if not all(layer["name"] in nodes for layer in self.manifest["layers"]):
@@ -112,7 +112,10 @@ def _fault(manifest: dict[str, Any]) -> str:
 
 
 def _is_beat(side: object) -> bool:
-    return isinstance(side, dict) and side.get("beat_bits") in range(8, 65, 8)
+    lanes, bits = (side.get("lanes"), side.get("beat_bits")) if isinstance(side, dict) else (0, 0)
+    if not (type(lanes) is int and type(bits) is int and lanes > 0):
+        return False
+    return bits % lanes == 0 and bits // lanes in range(8, 65, 8)
 
 
 def _items(value: object) -> list[Any]:

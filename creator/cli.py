@@ -21,6 +21,8 @@ EPILOG = """\
 examples:
   creator translate digits.creator -o build
   creator translate model.py:make --weights w.safetensors --input-shape 64 -o build
+  creator estimate digits.creator --parallelism 64
+  creator translate digits.creator --target ecp5-25k -o build
   creator simulate build --inputs x.npy --stalls
   creator synthesize build --target ecp5-25k --bitstream out.bit
   creator doctor
@@ -56,15 +58,16 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     translate = command("translate", "make VHDL of a network", "creator translate digits.creator -o build")
-    translate.add_argument(
-        "model", metavar="MODEL", help="a saved graph, or file.py:factory (a function that returns the module)"
-    )
+    _add_model(translate)
     translate.add_argument("-o", "--output", required=True, metavar="FOLDER", help="the build folder to write")
-    translate.add_argument("--weights", metavar="FILE", help="a .safetensors state dict for the module")
-    translate.add_argument("--input-shape", metavar="N[,N...]", help="shape of one sample, for a module")
-    translate.add_argument("--parallelism", default="serial", metavar="P", help="serial: one multiplier a layer (default)")
     translate.add_argument("--name", default="network", help="prefix of all VHDL entities (default: network)")
     translate.set_defaults(run=_translate)
+
+    estimate = command(
+        "estimate", "what a network will take, before synthesis", "creator estimate digits.creator --target ecp5-25k"
+    )
+    _add_model(estimate)
+    estimate.set_defaults(run=_estimate)
 
     simulate = command("simulate", "run the VHDL in GHDL and compare every output", "creator simulate build --stalls")
     simulate.add_argument("build", metavar="FOLDER", help="a build folder")
@@ -91,6 +94,62 @@ def _parser() -> argparse.ArgumentParser:
     doctor = command("doctor", "what is installed, what is missing, how to get it", "creator doctor")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    """The arguments that name a model and choose how much of it is computed at once."""
+    command.add_argument("model", metavar="MODEL", help="a saved graph, or file.py:factory, which returns the module")
+    command.add_argument("--weights", metavar="FILE", help="a .safetensors state dict for the module")
+    command.add_argument("--input-shape", metavar="N[,N...]", help="shape of one sample, for a module")
+    command.add_argument(
+        "--parallelism",
+        metavar="P",
+        help="serial: one multiplier a layer; full-lanes: a sample a cycle; N: at most N cycles a sample; FPS@MHZ: samples a "
+        "second at a clock. Default: the fastest that fits in 80 %% of the target, serial without one",
+    )
+    command.add_argument("--target", metavar="T", help="a device, such as ecp5-25k")
+    command.add_argument(
+        "--lanes",
+        action="append",
+        default=[],
+        metavar="PATH=IN,OUT",
+        help="inputs and outputs a cycle of one layer",
+    )
+    packing = command.add_mutually_exclusive_group()
+    packing.add_argument(
+        "--packing",
+        action="store_true",
+        default=None,
+        help="two products in a multiplier where they fit (default with a target)",
+    )
+    packing.add_argument("--no-packing", action="store_false", dest="packing", help="one product in each multiplier")
+
+
+def _plan_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What the arguments of :func:`_add_model` mean for ``creator.translate`` and ``creator.estimate``."""
+    lanes: dict[str, list[int]] = {}
+    for text in options.lanes:
+        path, _, numbers = text.rpartition("=")
+        pair = numbers.split(",")
+        if not path or not all(number.isascii() and number.isdigit() for number in pair):
+            raise CreatorError(f"{text!r} is not PATH=IN,OUT", "--lanes", "for example --lanes encoder.0=4,2")
+        lanes[path] = [int(number[:9]) for number in pair] * (3 - len(pair) if len(pair) < 3 else 1)
+    parallelism = _parallelism(options.parallelism)
+    return {"parallelism": parallelism, "target": options.target, "lanes": lanes, "packing": options.packing}
+
+
+def _parallelism(text: str | None) -> Any:
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit():
+        return int(text[:18])
+    rate, at, clock = text.partition("@")
+    if not at:
+        return text
+    try:
+        return {"fps": float(rate), "clock_mhz": float(clock)}
+    except ValueError:
+        raise CreatorError(f"{text!r} is not FPS@MHZ", "--parallelism", "for example 1e6@100") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,19 +184,31 @@ def _translate(options: argparse.Namespace) -> int:
 
     target = Path(options.output).absolute()
     check_writable(target)
-    check_options(options.parallelism, options.name)
+    chosen = _plan_options(options)
+    check_options(chosen["parallelism"], options.name)
     with Progress(quiet=options.quiet) as progress:
         progress(f"translating {options.model}")
         graph = load_model(options.model, options.weights, options.input_shape)
-        design = creator.translate(graph, options.parallelism, name=options.name)
+        design = creator.translate(graph, name=options.name, **chosen)
         design.write(target)
     if options.json:
         print(json.dumps(design.manifest, indent=2))
         return DONE
-    print(design.plan.text())
+    print(design.estimate.text())
     if ".py:" in options.model and not options.weights:
         print("no --weights: the parameters are as the factory made them")
     print(f"{len(design.files)} files in {options.output}; next: creator simulate {options.output}")
+    return DONE
+
+
+def _estimate(options: argparse.Namespace) -> int:
+    from creator.loading import load_model
+
+    chosen = _plan_options(options)
+    with Progress(quiet=options.quiet) as progress:
+        progress(f"estimating {options.model}")
+        found = creator.estimate(load_model(options.model, options.weights, options.input_shape), **chosen)
+    print(json.dumps(found.summary(), indent=2) if options.json else found.text(), end="\n" if options.json else "")
     return DONE
 
 

@@ -126,7 +126,7 @@ REFUSED = [
     ("translate g.creator -o thesis", "choose another output folder"),
     ("translate g.creator -o g.creator", "is not a folder"),
     ("translate g.creator -o g.creator/b", "cannot be written"),
-    ("translate g.creator -o b --parallelism full", "parallelism='full' is not supported"),
+    ("translate g.creator -o b --parallelism full", "parallelism='full' is unknown"),
     ("translate g.creator -o b --name 1x", "is not free as a VHDL identifier"),
     ("translate g.creator -o b --name entity", "is not free as a VHDL identifier"),
     ("translate g.creator -o b --weights w.safetensors", "leave out --weights"),
@@ -253,7 +253,7 @@ def test_translate_a_saved_graph(desk: Path, capfd: pytest.CaptureFixture[str], 
     assert call("translate", "g.creator", "-o", "b", "--name", "digits") == 0
     out, err = capfd.readouterr()
     design = creator.translate(small_graph, name="digits")
-    assert out.startswith(design.plan.text())
+    assert out.startswith(design.estimate.text())
     assert f"{len(design.files)} files in b; next: creator simulate b" in out
     assert len(err.splitlines()) == 1
     assert json.loads(Path("b/manifest.json").read_text()) == design.manifest

@@ -1,6 +1,6 @@
 """The operations of a graph: one file each, with shapes, formats and exact integer semantics. No torch here."""
 
-from creator.ops.base import Interval, Lanes, Op, TensorType, Timing
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats
 from creator.ops.clamp import Clamp
 from creator.ops.linear import Linear
 from creator.ops.lookup import Lookup
@@ -24,4 +24,5 @@ __all__ = [
     "Reshape",
     "TensorType",
     "Timing",
+    "beats",
 ]

@@ -71,10 +71,22 @@ class Interval(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """Elements that a core takes and gives in one cycle."""
+    """Elements that a core takes and gives in one cycle.
+
+    ``packed``: products of one activation with the weights of two outputs share a multiplier.
+    """
 
     input: int = 1
     output: int = 1
+    packed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.input}x{self.output}{' packed' if self.packed else ''}"
+
+
+def beats(size: int, lanes: int) -> int:
+    """Cycles in which ``size`` elements pass, ``lanes`` at a time; the last may carry fewer."""
+    return -(-size // lanes)
 
 
 class Timing(NamedTuple):

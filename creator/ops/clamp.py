@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from creator.formats import IntArray, Overflow
-from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, check_limits, limited
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats, check_limits, limited
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Clamp(Op):
         return np.clip(values[0], self.low, self.high)
 
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
-        return Timing(-(-inputs[0].size // lanes.input), delay=1)
+        return Timing(beats(inputs[0].size, lanes.input), delay=1)
 
 
 def merged(first: tuple[int, int], second: tuple[int, int]) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from creator.ops.base import (
     Op,
     TensorType,
     Timing,
+    beats,
     check_codes,
     check_limits,
     check_overflow,
@@ -25,7 +26,7 @@ from creator.ops.base import (
 from creator.ops.quantize import requantizer_stages, rounded_interval
 
 MAC_STAGES = 4
-"""Registers from an address to a sum: memory, operands, product, accumulator."""
+"""Registers from an address to a sum with one input lane: memory, operands, product, accumulator."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +137,14 @@ class Linear(Op):
         return np.clip(codes, self.low, self.high)
 
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
-        interval = -(-self.in_features // lanes.input) * -(-self.out_features // lanes.output)
-        stages = MAC_STAGES + requantizer_stages(self.dropped, self.rounding)
-        return Timing(interval, delay=interval + stages)
+        words, groups = beats(self.in_features, lanes.input), beats(self.out_features, lanes.output)
+        # Where all outputs are computed at once, inputs are used as they arrive; otherwise a whole frame is stored first.
+        return Timing(words * groups, self.stages(lanes) + (words * groups if groups > 1 else 0))
+
+    def sum_stages(self, lanes: Lanes) -> int:
+        """Registers from an address to a sum; products in one multiplier are parted, those of all lanes added by pairs."""
+        return MAC_STAGES + lanes.packed + (lanes.input - 1).bit_length()
+
+    def stages(self, lanes: Lanes) -> int:
+        """Registers from an address to a result."""
+        return self.sum_stages(lanes) + requantizer_stages(self.dropped, self.rounding)

@@ -10,7 +10,7 @@ import numpy as np
 from creator.affine import Affine
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray, Overflow, Rounding, bits_for, requantize
-from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, check_limits, check_overflow, limited
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats, check_limits, check_overflow, limited
 
 MAX_SHIFTED_BITS = 64
 """Of a value on its output's grid, before it is limited; more is a mistake in a format."""
@@ -54,7 +54,7 @@ class Quantize(Op):
 
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
         delay = requantizer_stages(inputs[0].format.frac_bits - self.output.frac_bits, self.rounding)
-        return Timing(-(-inputs[0].size // lanes.input), delay)
+        return Timing(beats(inputs[0].size, lanes.input), delay)
 
 
 def requantizer_stages(shift: int, rounding: Rounding, zero_point: int = 0) -> int:

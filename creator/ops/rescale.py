@@ -11,7 +11,7 @@ import numpy as np
 from creator.affine import MAX_SHIFT, Affine, Format, rescale
 from creator.errors import CreatorError
 from creator.formats import IntArray, Overflow, Rounding, bits_for, check_rounding
-from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, check_limits, frozen_array, limited
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats, check_limits, frozen_array, limited
 from creator.ops.quantize import requantizer_stages, rounded_interval
 
 FACTOR_BITS = 31
@@ -124,7 +124,7 @@ class Rescale(Op):
         return np.clip(rounded + self.zero_point, self.low, self.high)
 
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
-        return Timing(-(-inputs[0].size // lanes.input), self.multiplier_stages(inputs[0]) + self.requantizer_stages)
+        return Timing(beats(inputs[0].size, lanes.input), self.multiplier_stages(inputs[0]) + self.requantizer_stages)
 
     def multiplier_stages(self, x: TensorType) -> int:
         """Pipeline stages up to the product: operand, products of its parts, their sums by pairs.

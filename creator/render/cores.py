@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from creator.affine import Format
-from creator.formats import FixedPoint, Overflow, bits_for
-from creator.ops import Clamp, Interval, Linear, Lookup, Op, Quantize, Rescale
+from creator.bits import bit_words
+from creator.formats import FixedPoint, IntArray, Overflow, Rounding, bits_for
+from creator.ops import Clamp, Interval, Linear, Lookup, Op, Quantize, Rescale, beats
 from creator.render.environment import render
-from creator.render.limits import limit_values, requantizer_values
+from creator.render.limits import requantizer_values
+from creator.render.mac import mac_values
 from creator.render.multiplier import multiplier_values
 from creator.render.names import Names
-from creator.render.values import Bits, Comment, Identifier, table_rows
+from creator.render.values import Comment, Identifier, table_rows
 from creator.schedule import Core
+from creator.schedule.area import is_block_rom
+from creator.schedule.mac_array import MacArray
 
 LINE_BITS = 96
-
-BLOCK_ROM_BITS = 2048
-"""From this size on a ROM belongs in block RAM: in lookup tables it would take 32 or more of them on any device."""
 
 
 class CoreFiles:
@@ -50,16 +52,17 @@ class CoreFiles:
         self.files.append((entity, render(template, values | {"entity": entity})))
         return entity
 
-    def rom(self, suffix: str, purpose: str, codes: Iterable[int], width: int) -> Identifier:
-        """Renders a memory with the given contents."""
-        words = [Bits(int(code), width) for code in codes]
+    def rom(self, suffix: str, purpose: str, fields: Sequence[tuple[IntArray, int]]) -> Identifier:
+        """Renders a memory whose words consist of the given fields, the lowest first: codes of shape (words, n), and widths."""
+        words = bit_words(fields)
+        width = len(words[0])
         values = {
             "purpose": Comment(purpose),
             "depth": len(words),
             "width": width,
             "address_bits": address_bits(len(words)),
             "rows": table_rows(words, max(1, LINE_BITS // (width + 4))),
-            "block": len(words) * width >= BLOCK_ROM_BITS,
+            "block": is_block_rom(len(words), width),
         }
         entity = self.part("rom", suffix, values)
         if values["block"]:
@@ -75,6 +78,9 @@ class CoreFiles:
             "elements": self.core.input_type.size,
             "input_format": self.core.input_type.format,
             "output_format": node.type.format,
+            "input_lanes": self.core.lanes.input,
+            "output_lanes": self.core.lanes.output,
+            "stages": self.core.timing.delay,
         }
         self.files.append((self.entity, render(node.op.name, common | values)))
 
@@ -84,34 +90,36 @@ def address_bits(depth: int) -> int:
     return max(1, (depth - 1).bit_length())
 
 
-def signed_bits(codes: np.ndarray[Any, Any]) -> int:
-    """Width of the narrowest signed number that holds all of ``codes``."""
-    return bits_for(int(codes.min()), int(codes.max()))
+def lanes_of(codes: IntArray, lanes: int) -> IntArray:
+    """``codes`` in words of so many, row by row; what is missing in the last word is zero."""
+    words = np.zeros((beats(len(codes), lanes), lanes), dtype=np.int64)
+    words.reshape(-1)[: len(codes)] = codes
+    return words
 
 
 def _linear(files: CoreFiles, op: Linear) -> None:
-    x, accumulator = files.core.input_type, op.accumulator
-    weight_bits = signed_bits(op.weight)
-    bias_bits = signed_bits(op.bias) if op.bias.any() else 0
-    activation_bits = x.format.total_bits + (not x.format.signed)
-    align = op.align(x)
-    weights = files.rom("weights", f"weights of {files.core.node.where}, row by row", op.weight.reshape(-1), weight_bits)
-    biases = files.rom("biases", f"biases of {files.core.node.where}", op.bias, bias_bits) if bias_bits else None
-    mac = files.part(
-        "mac",
-        "mac",
-        {
-            "activation_format": x.format,
-            "accumulator_format": accumulator,
-            "activation_bits": activation_bits,
-            "weight_bits": weight_bits,
-            "product_bits": activation_bits + weight_bits,
-            "sum_bits": accumulator.total_bits,
-            "bias_bits": bias_bits,
-            "align": align,
-            "zeros": Bits(0, align) if align else None,
-        },
-    )
+    core, x, accumulator = files.core, files.core.input_type, op.accumulator
+    array = MacArray(op, x, files.interval, core.lanes)
+    bias_bits = bits_for(int(op.bias.min()), int(op.bias.max())) if op.bias.any() else 0
+    inputs, outputs = core.lanes.input, core.lanes.output
+    words, groups = beats(op.in_features, inputs), beats(op.out_features, outputs)
+    order = "row by row" if inputs * outputs == 1 else f"{inputs} inputs of {outputs} rows a word"
+    weights = files.rom("weights", f"weights of {core.node.where}, {order}", array.contents())
+    biases = None
+    if bias_bits:
+        biases = files.rom("biases", f"biases of {core.node.where}", [(lanes_of(op.bias, outputs), bias_bits)])
+    shared = {
+        "word_bits": array.word_bits,
+        "weight_bits": array.weight_bits,
+        "sum_bits": accumulator.total_bits,
+        "bias_bits": bias_bits,
+        # Where beats can be missing within a frame, what is in the pipeline in their place must not be added.
+        "gated": groups == 1 and words > 1,
+        "accumulates": words > 1,
+    }
+    plain = inputs * outputs == 1 and not array.selects
+    values = mac_values(array, op.align(x), accumulator)
+    mac = files.part("mac" if plain else "mac_array", "mac", values | shared)
     sums = op.sums(x, files.interval)
     requantizer = files.part(
         "requantizer",
@@ -119,18 +127,20 @@ def _linear(files: CoreFiles, op: Linear) -> None:
         requantizer_values(accumulator, sums, op.output, op.rounding, op.overflow, op.low, op.high),
     )
     files.main(
-        {
+        shared
+        | {
             "inputs": op.in_features,
             "outputs": op.out_features,
-            "interval": files.core.timing.interval,
-            "delay": files.core.timing.delay,
-            "stages": files.core.timing.delay - files.core.timing.interval,
-            "index_bits": address_bits(op.in_features),
-            "row_bits": address_bits(op.out_features),
-            "weight_address_bits": address_bits(op.weight.size),
-            "weight_bits": weight_bits,
-            "bias_bits": bias_bits,
-            "sum_bits": accumulator.total_bits,
+            "words": words,
+            "groups": groups,
+            "multipliers": array.multipliers,
+            "interval": core.timing.interval,
+            "delay": core.timing.delay,
+            "stages": op.stages(core.lanes),
+            "sum_stage": op.sum_stages(core.lanes),
+            "index_bits": address_bits(words),
+            "row_bits": address_bits(groups),
+            "weight_address_bits": address_bits(words * groups),
             "weights_entity": weights,
             "biases_entity": biases,
             "mac_entity": mac,
@@ -143,33 +153,33 @@ def _quantize(files: CoreFiles, op: Quantize) -> None:
     values = requantizer_values(
         files.core.input_type.format, files.interval, op.output, op.rounding, op.overflow, op.low, op.high
     )
-    requantizer = files.part("requantizer", "requantizer", values)
-    files.main({"stages": files.core.timing.delay, "requantizer_entity": requantizer})
+    files.main({"requantizer_entity": files.part("requantizer", "requantizer", values)})
 
 
 def _clamp(files: CoreFiles, op: Clamp) -> None:
-    fmt = files.core.input_type.format
     # The whole format, not the narrower interval: all of its bits are on the stream.
-    limits = limit_values("value", "out_data", Interval.of(full_range(fmt)), op.low, op.high, fmt)
-    files.main(limits | {"low": op.low, "high": op.high, "stages": files.core.timing.delay})
+    fmt = full_range(files.core.input_type.format)
+    rules = (fmt, Rounding.FLOOR, Overflow.SATURATE, op.low, op.high)
+    requantizer = files.part("requantizer", "requantizer", requantizer_values(fmt, Interval.of(fmt), *rules))
+    files.main({"low": op.low, "high": op.high, "requantizer_entity": requantizer})
 
 
 def full_range(fmt: Format) -> FixedPoint:
-    """``fmt`` with every bit pattern allowed."""
-    return FixedPoint(fmt.total_bits, fmt.frac_bits, fmt.signed)
+    """The integers of ``fmt``, with every bit pattern allowed."""
+    return FixedPoint(fmt.total_bits, 0, fmt.signed)
 
 
 def _lookup(files: CoreFiles, op: Lookup) -> None:
-    table = files.rom("table", f"table of {files.core.node.where}, by the input's bits", op.table, op.output.total_bits)
-    files.main({"stages": files.core.timing.delay, "table_entity": table})
+    purpose = f"table of {files.core.node.where}, by the input's bits"
+    files.main({"table_entity": files.rom("table", purpose, [(op.table[:, None], op.output.total_bits)])})
 
 
 def _rescale(files: CoreFiles, op: Rescale) -> None:
     x, scaling = files.core.input_type, op.scaling
     channels, factor_bits = len(scaling.factors), scaling.factor_bits
-    rom = None
+    rom, factors = None, _factors(np.array(scaling.factors), files.core)
     if channels > 1:
-        rom = files.rom("factors", f"factors of {files.core.node.where}, by channel", scaling.factors, factor_bits)
+        rom = files.rom("factors", f"factors of {files.core.node.where}, by channel", [(factors, factor_bits)])
     # What is rounded: the product, or the input itself where neither a factor nor a zero point comes before.
     multiplier, value, values = None, FixedPoint(x.format.total_bits, scaling.shift, x.format.signed), files.interval
     if op.multiplier_stages(x):
@@ -181,19 +191,27 @@ def _rescale(files: CoreFiles, op: Rescale) -> None:
     requantizer = files.part("requantizer", "requantizer", requantizer_values(value, values, *rules))
     files.main(
         {
-            "stages": files.core.timing.delay,
             "multiplies": scaling.multiplies,
             "factor": scaling.factors[0],
             "shift": scaling.shift,
             "factor_bits": factor_bits,
             "channels": channels,
-            "channel_bits": address_bits(channels),
+            "channel_bits": address_bits(len(factors)),
+            "factor_words": len(factors),
+            "frame_ends": x.size % (len(factors) * files.core.lanes.input) != 0,
             "value_bits": value.total_bits,
             "factors_entity": rom,
             "multiplier_entity": multiplier,
             "requantizer_entity": requantizer,
         }
     )
+
+
+def _factors(factors: IntArray, core: Core) -> IntArray:
+    """The factors of the elements of each beat, up to where they repeat or the frame ends; shape (beats, lanes)."""
+    lanes = core.lanes.input
+    period = min(math.lcm(len(factors), lanes), core.input_type.size)
+    return lanes_of(factors[np.arange(period) % len(factors)], lanes)
 
 
 _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 from creator.errors import CreatorError
 from creator.graph import Graph
 from creator.graph.storage import graph_bytes
+from creator.ops import beats
 from creator.passes import LOWER, run_passes
+from creator.render.adapter import adapter_values
 from creator.render.cores import core_files
 from creator.render.environment import render
-from creator.render.fileset import BENCH, GRAPH, KIND, MANIFEST, VERSION, FileSet, beat_bits, describe
+from creator.render.fileset import BENCH, GRAPH, KIND, MANIFEST, VERSION, FileSet, describe, element_bits, stream
 from creator.render.names import PREDEFINED, VERILOG, Names, is_legal
 from creator.render.values import Identifier
 from creator.resources import resource_folder
-from creator.schedule import Plan, check_parallelism, schedule
+from creator.schedule import Core, Estimate, Parallelism, Plan, check_parallelism, estimate_plan, schedule
+from creator.schedule.device import find_device
 
 if TYPE_CHECKING:
     import torch
@@ -35,12 +38,14 @@ class Design:
     Args:
         graph: as it was given; what simulation compares with.
         plan: the cores.
+        estimate: what they will take in hardware.
         files: everything that :meth:`write` puts into the build folder.
         manifest: formats, shapes, latency, interval, layers, and the sha256 of every file.
     """
 
     graph: Graph
     plan: Plan
+    estimate: Estimate
     files: FileSet
     manifest: dict[str, Any]
 
@@ -61,8 +66,11 @@ class Design:
 
 def translate(
     model: Graph | torch.nn.Module,
-    parallelism: str = "serial",
+    parallelism: Parallelism = None,
     *,
+    target: str | None = None,
+    lanes: Mapping[str, int | Sequence[int]] | None = None,
+    packing: bool | None = None,
     input_shape: Sequence[int] | int | None = None,
     name: str = "network",
 ) -> Design:
@@ -70,7 +78,8 @@ def translate(
 
     Args:
         model: a graph, or a module, which is traced first.
-        parallelism: ``"serial"``: one multiplier a layer.
+        parallelism, target, lanes, packing: how much is computed at once; :func:`creator.schedule.schedule` explains them.
+            Without any, one multiplier a layer.
         input_shape: of one sample, for a module.
         name: prefix of every entity; the top is ``<name>_top``.
 
@@ -78,18 +87,44 @@ def translate(
         CreatorError: for what cannot be bit-exact hardware.
     """
     check_options(parallelism, name)
-    if not isinstance(model, Graph):
-        from creator.tracing import trace
-
-        if input_shape is None:
-            raise CreatorError("a module needs input_shape", "translate", "for example input_shape=(64,)")
-        model = trace(model, input_shape)
-    graph = model.verify()
-    plan = schedule(run_passes(graph, LOWER), parallelism)
-    return _Renderer(graph, plan, name).design()
+    graph = _graph_of(model, input_shape, "translate")
+    plan = schedule(run_passes(graph, LOWER), parallelism, target=target, lanes=lanes, packing=packing)
+    return _Renderer(graph, plan, name, target).design()
 
 
-def check_options(parallelism: str, name: str) -> None:
+def estimate(
+    model: Graph | torch.nn.Module,
+    parallelism: Parallelism = None,
+    *,
+    target: str | None = None,
+    lanes: Mapping[str, int | Sequence[int]] | None = None,
+    packing: bool | None = None,
+    input_shape: Sequence[int] | int | None = None,
+) -> Estimate:
+    """What :func:`translate` with the same arguments will make: cycles exactly; LUTs, flip-flops, DSPs, block RAMs estimated.
+
+    The estimate is for ``target``, or for ECP5 without one.
+
+    Raises:
+        CreatorError: for what cannot be translated.
+    """
+    check_parallelism(parallelism)
+    graph = _graph_of(model, input_shape, "estimate")
+    plan = schedule(run_passes(graph, LOWER), parallelism, target=target, lanes=lanes, packing=packing)
+    return estimate_plan(plan, None if target is None else find_device(target))
+
+
+def _graph_of(model: Graph | torch.nn.Module, input_shape: Sequence[int] | int | None, where: str) -> Graph:
+    if isinstance(model, Graph):
+        return model.verify()
+    from creator.tracing import trace
+
+    if input_shape is None:
+        raise CreatorError("a module needs input_shape", where, "for example input_shape=(64,)")
+    return trace(model, input_shape).verify()
+
+
+def check_options(parallelism: Parallelism, name: str) -> None:
     """Refuses what :func:`translate` would refuse, before any work."""
     check_parallelism(parallelism)
     if not isinstance(name, str) or not is_legal(name) or name.lower() in PREDEFINED | VERILOG:
@@ -101,9 +136,10 @@ def check_options(parallelism: str, name: str) -> None:
 class _Renderer:
     """Renders one plan."""
 
-    def __init__(self, graph: Graph, plan: Plan, prefix: str) -> None:
+    def __init__(self, graph: Graph, plan: Plan, prefix: str, target: str | None) -> None:
         self.graph = graph
         self.plan = plan
+        self.estimate = estimate_plan(plan, None if target is None else find_device(target))
         self.prefix = prefix
         self.entities = Names([*LIBRARY, *PREDEFINED, *VERILOG])
         self.network = self.entities.unique(prefix)
@@ -117,31 +153,40 @@ class _Renderer:
         for stem in sorted(self._library()):
             self._source(stem, (resource_folder("vhdl") / f"{stem}.vhd").read_text())
         intervals = self.plan.graph.intervals
-        cores = []
+        cores, adapters = [], []
         for core in self.plan.cores:
+            adapters.append(self._adapter(core))
             entity = self.entities.unique(f"{self.prefix}_{core.node.name}")
             rendered = core_files(core, intervals[core.node.inputs[0]], entity, self.entities)
             self.block_roms += map(str, rendered.block_roms)
             for part, text in rendered.files:
                 self._source(str(part), text)
             cores.append(entity)
-        instances = self._instances(cores)
+        instances = self._instances(cores, adapters)
         self._source(str(self.network), render("network", self._shared() | {"entity": self.network, "cores": instances}))
         self._source(str(self.top), render("top", self._shared() | {"entity": self.top, "network_entity": self.network}))
         self.files.add(BENCH, render("file_bench", self._shared() | {"entity": self.bench, "top": self.top}))
         self.files.add(GRAPH, graph_bytes(self.graph))
         self.files.add("graph.txt", self.graph.text())
-        self.files.add("plan.txt", self.plan.text())
+        self.files.add("plan.txt", self.estimate.text())
         manifest = self._manifest(instances)
         self.files.add(MANIFEST, json.dumps(manifest, indent=2) + "\n")
-        return Design(self.graph, self.plan, self.files, manifest)
+        return Design(self.graph, self.plan, self.estimate, self.files, manifest)
 
     def _library(self) -> set[str]:
         used = set()
         for core in self.plan.cores:
-            used |= {"creator_ram"} if core.node.op.name == "linear" else set()
+            used |= {"creator_ram"} if core.stores else set()
             used |= {"creator_stream_register"} if core.registered else set()
         return used
+
+    def _adapter(self, core: Core) -> Identifier | None:
+        """Renders the adapter in front of ``core``, if there is one; returns its entity's name."""
+        if core.adapter is None:
+            return None
+        entity = self.entities.unique(f"{self.prefix}_{core.node.name}_adapter")
+        self._source(str(entity), render("adapter", adapter_values(core.adapter, core.input_type.format) | {"entity": entity}))
+        return entity
 
     def _source(self, entity: str, text: str) -> None:
         path = f"vhdl/{entity}.vhd"
@@ -155,33 +200,44 @@ class _Renderer:
             "output_format": result.format,
             "input_size": source.size,
             "output_size": result.size,
-            "input_beat_bits": beat_bits(source.format),
-            "output_beat_bits": beat_bits(result.format),
+            "input_lanes": self.plan.input_lanes,
+            "output_lanes": self.plan.output_lanes,
+            "input_beats": beats(source.size, self.plan.input_lanes),
+            "output_beats": beats(result.size, self.plan.output_lanes),
+            "input_element_bits": element_bits(source.format),
+            "output_element_bits": element_bits(result.format),
+            "input_beat_bits": element_bits(source.format) * self.plan.input_lanes,
+            "output_beat_bits": element_bits(result.format) * self.plan.output_lanes,
             "interval": self.plan.interval,
             "latency": self.plan.latency,
         }
 
-    def _instances(self, entities: list[Identifier]) -> list[dict[str, Any]]:
+    def _instances(self, entities: list[Identifier], adapters: list[Identifier | None]) -> list[dict[str, Any]]:
         names = Names(
             ["clock", "reset", str(self.network), "rtl", *(f"{side}{end}" for side in ("in", "out") for end in STREAM)]
         )
         before: Identifier | None = None
         found = []
-        for core, entity in zip(self.plan.cores, entities, strict=True):
+        for core, entity, adapter in zip(self.plan.cores, entities, adapters, strict=True):
             signal = names.unique(core.node.name, STREAM)
             label = names.unique(f"{core.node.name}_core")
             cut = names.unique(f"{core.node.name}_cut", (*STREAM, "")) if core.registered else None
+            regrouped = names.unique(f"{core.node.name}_beats", (*STREAM, "")) if adapter else None
             found.append(
                 {
                     "entity": entity,
                     "label": label,
                     "signal": signal,
                     "cut": cut,
+                    "regrouped": regrouped,
+                    "adapter_entity": adapter,
                     "before": before,
-                    "source": cut or before,
+                    "adapter_source": cut or before,
+                    "source": regrouped or cut or before,
                     "registered": core.registered,
-                    "input_format": core.input_type.format,
-                    "output_format": core.node.type.format,
+                    "cut_bits": core.input_type.format.total_bits * core.stream_lanes,
+                    "input_bits": core.input_type.format.total_bits * core.lanes.input,
+                    "output_bits": core.node.type.format.total_bits * core.lanes.output,
                     "node": core.node,
                 }
             )
@@ -196,9 +252,10 @@ class _Renderer:
                 "operation": core.node.op.name,
                 "signal": str(instance["signal"]),
                 "label": str(instance["label"]),
-                "lanes": list(core.lanes),
-                "interval": core.timing.interval,
-                "delay": core.delay,
+                "lanes": [core.lanes.input, core.lanes.output],
+                "packed": core.lanes.packed,
+                "interval": core.interval,
+                "delay": core.timing.delay,
                 "output": describe(core.node.type),
             }
             for core, instance in zip(self.plan.cores, instances, strict=True)
@@ -209,8 +266,8 @@ class _Renderer:
             "top": str(self.top),
             "bench": str(self.bench),
             "standard": "VHDL-2008",
-            "input": describe(self.graph.input_type),
-            "output": describe(self.graph.output_type),
+            "input": describe(self.graph.input_type) | stream(self.graph.input_type, self.plan.input_lanes),
+            "output": describe(self.graph.output_type) | stream(self.graph.output_type, self.plan.output_lanes),
             "interval": self.plan.interval,
             "latency": self.plan.latency,
             "layers": layers,

@@ -130,9 +130,14 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest if isinstance(manifest, dict) and manifest.get("kind") == KIND else None
 
 
-def beat_bits(fmt: Format) -> int:
-    """Width of an AXI4-Stream beat that carries one element: whole bytes."""
+def element_bits(fmt: Format) -> int:
+    """Bits of an AXI4-Stream beat for each element in it: whole bytes."""
     return -(-fmt.total_bits // 8) * 8
+
+
+def stream(kind: TensorType, lanes: int) -> dict[str, int]:
+    """A network's stream as the manifest has it."""
+    return {"lanes": lanes, "beat_bits": lanes * element_bits(kind.format)}
 
 
 def describe(kind: TensorType) -> dict[str, Any]:
@@ -146,5 +151,4 @@ def describe(kind: TensorType) -> dict[str, Any]:
         **meaning,
         "signed": fmt.signed,
         "symmetric": fmt.symmetric,
-        "beat_bits": beat_bits(fmt),
     }

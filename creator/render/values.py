@@ -46,14 +46,18 @@ class Bits:
 
 @dataclass(frozen=True)
 class Words:
-    """Part of an array aggregate: constants separated by commas. ``named`` writes ``0 =>`` in front of the only one."""
+    """Part of an array aggregate: words of bits, separated by commas. ``named`` writes ``0 =>`` in front of the only one."""
 
-    words: tuple[Bits, ...]
+    words: tuple[str, ...]
     named: bool
     end: bool
 
+    def __post_init__(self) -> None:
+        if not all(self.words) or set("".join(self.words)) - {"0", "1"}:
+            raise CreatorError(f"{self.words!r:.60} are not words of bits")
+
     def __str__(self) -> str:
-        text = ("0 => " if self.named else "") + ", ".join(map(str, self.words))
+        text = ("0 => " if self.named else "") + ", ".join([f'"{word}"' for word in self.words])
         return text if self.end else text + ","
 
 
@@ -85,7 +89,7 @@ def signed_literal(value: int, width: int) -> Bits:
     return Bits(value, width)
 
 
-def table_rows(words: Sequence[Bits], columns: int) -> list[Words]:
+def table_rows(words: Sequence[str], columns: int) -> list[Words]:
     """The words of a memory, address 0 first, in lines of an aggregate, address 0 last."""
     words = words[::-1]
     starts = range(0, len(words), columns)

@@ -1,17 +1,55 @@
-"""Plan and Core: what will be built."""
+"""Plan, Core and Adapter: what will be built."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy.typing as npt
 
 from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Graph, Node
-from creator.ops import Lanes, TensorType, Timing
+from creator.ops import Lanes, Linear, TensorType, Timing, beats
 
-STREAM_REGISTER_DELAY = 1
+
+@dataclass(frozen=True)
+class Adapter:
+    """Regroups the elements of a stream: from ``input`` to ``output`` of them in a beat, in frames of ``size``.
+
+    A frame's last beat may carry fewer; the frame after it begins with a new beat. It takes a beat once what it holds is less
+    than a beat to give, so the ``i``-th beat of a frame always lands at the same place.
+    """
+
+    size: int
+    input: int
+    output: int
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """How many elements there are already when a beat comes: the possible values, ascending; 0 is the first."""
+        period = range(min(beats(self.size, self.input), self.output))
+        return tuple(sorted({i * self.input % self.output for i in period}))
+
+    @property
+    def capacity(self) -> int:
+        """Elements that it holds at most."""
+        return max(self.output, self.places[-1] + self.input)
+
+    @property
+    def last_place(self) -> int:
+        """The place of a frame's last beat."""
+        return (beats(self.size, self.input) - 1) * self.input % self.output
+
+    @property
+    def remainder(self) -> int:
+        """Elements in a frame's last beat."""
+        return self.size - (beats(self.size, self.input) - 1) * self.input
+
+    @property
+    def interval(self) -> int:
+        """Cycles from one frame to the next."""
+        return max(beats(self.size, self.input), beats(self.size, self.output))
 
 
 @dataclass(frozen=True)
@@ -23,19 +61,31 @@ class Core:
         input_type: of the value that it reads.
         lanes: elements in and out in a cycle.
         timing: its interval and delay.
-        registered: whether a stream register stands before it, cutting the combinational ready path from its neighbour.
+        adapter: what stands before it where the stream has other lanes.
+        registered: whether a stream register stands before both, cutting the combinational ready path from its neighbour.
     """
 
     node: Node
     input_type: TensorType
     lanes: Lanes
     timing: Timing
+    adapter: Adapter | None
     registered: bool
 
     @property
-    def delay(self) -> int:
-        """From the last element offered to the core, its stream register included, to its last result."""
-        return self.timing.delay + (STREAM_REGISTER_DELAY if self.registered else 0)
+    def interval(self) -> int:
+        """Cycles from one frame to the next, the adapter's included."""
+        return max(self.timing.interval, self.adapter.interval if self.adapter else 0)
+
+    @property
+    def stream_lanes(self) -> int:
+        """Elements in a beat of the stream that it reads, before its adapter."""
+        return self.adapter.input if self.adapter else self.lanes.input
+
+    @property
+    def stores(self) -> bool:
+        """Whether it stores a whole frame before it computes; its ready then comes from a register."""
+        return isinstance(self.node.op, Linear) and beats(self.node.type.size, self.lanes.output) > 1
 
 
 @dataclass(frozen=True)
@@ -51,36 +101,41 @@ class Plan:
     cores: tuple[Core, ...]
 
     @property
-    def interval(self) -> int:
-        """Clock cycles from one sample to the next in steady state: those of the slowest core."""
-        return max(self.graph.input_type.size, *(core.timing.interval for core in self.cores))
+    def input_lanes(self) -> int:
+        """Elements in a beat of the network's input."""
+        return self.cores[0].stream_lanes
 
     @property
+    def output_lanes(self) -> int:
+        """Elements in a beat of the network's output."""
+        return self.cores[-1].lanes.output
+
+    @property
+    def interval(self) -> int:
+        """Clock cycles from one sample to the next in steady state: those of the slowest core."""
+        return max(core.interval for core in self.cores)
+
+    @cached_property
     def latency(self) -> int:
-        """Clock cycles from the one that takes a sample's first element to the one that gives its last result."""
-        return self.graph.input_type.size - 1 + sum(core.delay for core in self.cores)
+        """Clock cycles from the one that takes a sample's first beat to the one that gives its last result."""
+        from creator.schedule.timeline import latency
+
+        return latency(self)
 
     def verify(self) -> Plan:
-        """Checks the graph, and that the cores are its nodes that need hardware, in a chain; returns the plan itself."""
+        """Checks the graph, and that the cores are its nodes that need hardware, in a chain, and that the streams between
+        them fit; returns the plan itself."""
         self.graph.verify()
         expected = [node.name for node in self.graph.nodes if node.op.timing(self.graph.input_types(node), Lanes())]
         if [core.node.name for core in self.cores] != expected:
             raise CreatorError("the plan's cores are not the graph's nodes", "plan")
+        for index, core in enumerate(self.cores):
+            arriving = self.cores[index - 1].lanes.output if index else core.stream_lanes
+            fits = core.adapter is None or core.adapter == Adapter(core.input_type.size, arriving, core.lanes.input)
+            if core.stream_lanes != arriving or not fits:
+                raise CreatorError(f"its input has {arriving} lanes, but it takes {core.stream_lanes}", core.node.where)
         return self
 
     def run(self, x: npt.ArrayLike) -> IntArray:
         """The outputs for input codes ``x``: those of the graph."""
         return self.graph.run(x)
-
-    def text(self) -> str:
-        """A table of the cores: what a person wants to know before building."""
-        rows = [("core", "from", "operation", "shape", "lanes", "interval", "delay")]
-        for core in self.cores:
-            lanes = f"{core.lanes.input}x{core.lanes.output}"
-            shape = f"{core.input_type.size} -> {core.node.type.size}"
-            rows.append(
-                (core.node.name, core.node.where, core.node.op.name, shape, lanes, str(core.timing.interval), str(core.delay))
-            )
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([*lines, f"interval {self.interval} cycles, latency {self.latency} cycles"]) + "\n"

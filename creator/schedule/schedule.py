@@ -1,51 +1,159 @@
-"""Chooses the cores of a graph."""
+"""Chooses the lanes of every core."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+
 from creator.errors import CreatorError
-from creator.graph import Graph
+from creator.graph import Graph, Node
 from creator.ops import Lanes, Linear
-from creator.schedule.plan import Core, Plan
+from creator.schedule.area import Area, core_areas
+from creator.schedule.assemble import assemble, core_nodes
+from creator.schedule.device import SHARE, Device, find_device
+from creator.schedule.family import ECP5
+from creator.schedule.plan import Plan
+from creator.schedule.search import Search, intervals_of
+
+Parallelism = str | int | Mapping[str, float] | None
+"""``"serial"``, ``"full-lanes"``, an interval in cycles, ``{"fps": ..., "clock_mhz": ...}``, or ``None``: what fits."""
+
+SERIAL, FULL = "serial", "full-lanes"
+_HINT = 'use "serial", "full-lanes", an interval in cycles, or {"fps": ..., "clock_mhz": ...}'
 
 
-def schedule(graph: Graph, parallelism: str = "serial") -> Plan:
+def schedule(
+    graph: Graph,
+    parallelism: Parallelism = None,
+    *,
+    target: str | None = None,
+    lanes: Mapping[str, int | Sequence[int]] | None = None,
+    packing: bool | None = None,
+) -> Plan:
     """The plan for ``graph``.
 
     Args:
-        graph: verified and lowered.
-        parallelism: ``"serial"``, one multiplier a layer; nothing else yet.
+        graph: verified and lowered, a chain.
+        parallelism: ``"serial"``: one multiplier a layer. ``"full-lanes"``: a sample a cycle. A number: cycles between samples,
+            at most, reached with the fewest multipliers, then LUTs. ``{"fps": f, "clock_mhz": c}``: the same in samples a
+            second. ``None``: the fastest that fits in 80 % of ``target``, or ``"serial"`` without one.
+        target: a device; what does not fit in 80 % of it is refused.
+        lanes: of single layers, by module path: (inputs, outputs) a cycle, or one number for both.
+        packing: whether two products with one activation share a multiplier where they fit. ``None``: if there is a target.
 
     Raises:
-        CreatorError: for another parallelism, a graph that is not a chain, or one with nothing to build.
+        CreatorError: for what cannot be reached, with the nearest that can; for a graph that is not a chain.
     """
-    check_parallelism(parallelism)
-    _check_chain(graph)
-    cores: list[Core] = []
-    for node in graph.nodes:
-        types, lanes = graph.input_types(node), Lanes()
-        timing = node.op.timing(types, lanes)
-        if timing is None:
-            continue
-        # A linear core stores its input, so its ready comes from a register; the others pass ready through.
-        passes_ready = not isinstance(node.op, Linear)
-        registered = passes_ready and bool(cores) and not isinstance(cores[-1].node.op, Linear)
-        cores.append(Core(node, types[0], lanes, timing, registered))
-    if not cores:
-        raise CreatorError("the network computes nothing", "schedule", "add a layer after nn.Quantize")
-    return Plan(graph, tuple(cores)).verify()
+    wanted = check_parallelism(parallelism)
+    device = None if target is None else find_device(target)
+    nodes = core_nodes(graph)
+    fixed = _fixed(nodes, graph, lanes or {})
+    family = device.family if device else ECP5
+    search = Search(graph, nodes, family, device is not None if packing is None else packing, fixed)
+    if parallelism is None and device is not None:
+        return _fastest(graph, search, device)
+    if parallelism in (None, SERIAL, FULL):
+        full = parallelism == FULL
+        uniform = [Lanes(step.x.size, step.node.type.size) if full else Lanes() for step in search.steps]
+        plan = _assembled(
+            graph, nodes, [search.packed(step, step.fixed or own) for step, own in zip(search.steps, uniform, strict=True)]
+        )
+    else:
+        found = search.least(wanted)
+        if found is None:
+            raise _too_slow(search, wanted)
+        plan = _assembled(graph, nodes, found)
+    lacking = device.lacks(total_area(plan, device)) if device else ""
+    if device and lacking:
+        nearest = _fastest(graph, search, device).interval
+        what = f"the network takes {lacking} of {device.name}, where at most {SHARE:.0%} are used"
+        raise CreatorError(what, "schedule", f"the shortest interval that fits is {nearest} cycles")
+    return plan
 
 
-def check_parallelism(parallelism: str) -> None:
-    """Refuses what :func:`schedule` cannot do."""
-    if parallelism != "serial":
-        raise CreatorError(f"parallelism={parallelism!r} is not supported", "schedule", 'only "serial", one multiplier a layer')
+def total_area(plan: Plan, device: Device) -> Area:
+    """What a plan takes of a device."""
+    return sum(core_areas(plan, device.family), Area())
 
 
-def _check_chain(graph: Graph) -> None:
-    current = graph.input
-    for node in graph.nodes:
-        if node.inputs != (current,):
-            raise CreatorError("branches are not supported in hardware yet", node.where)
-        current = node.name
-    if graph.output != current:
-        raise CreatorError("the output is not the last value of the network", graph.output)
+def _assembled(graph: Graph, nodes: list[Node], lanes: Sequence[Lanes]) -> Plan:
+    return assemble(graph, {node.name: own for node, own in zip(nodes, lanes, strict=True)})
+
+
+def _fastest(graph: Graph, search: Search, device: Device) -> Plan:
+    """The plan with the shortest interval that fits the device.
+
+    A shorter interval never takes fewer multipliers, but it can take fewer LUTs; so the search by halves finds an interval
+    that fits where the next shorter one of the network's own does not.
+    """
+    nodes = [step.node for step in search.steps]
+    intervals = intervals_of(search.steps)
+    best: Plan | None = None
+    low, high, lacking = 0, len(intervals) - 1, ""
+    while low <= high:
+        middle = (low + high) // 2
+        found = search.least(intervals[middle])
+        plan = None if found is None else _assembled(graph, nodes, found)
+        lacks = "" if plan is None else device.lacks(total_area(plan, device))
+        if plan is not None and not lacks:
+            best, high = plan, middle - 1
+        else:
+            low, lacking = middle + 1, lacks or lacking
+    if best is None:
+        what = f"the network takes {lacking} of {device.name} even with one multiplier a layer"
+        raise CreatorError(what, "schedule", "choose a larger device, fewer bits or smaller layers")
+    return best
+
+
+def _too_slow(search: Search, wanted: int) -> CreatorError:
+    takes = {step.node.where: step.cycles(step.fixed) for step in search.steps if step.fixed}
+    where, cycles = max(takes.items(), key=lambda item: item[1])
+    hint = f"ask for {cycles} cycles, or give it more lanes"
+    return CreatorError(f"with its lanes fixed it takes {cycles} cycles, more than {wanted}", where, hint)
+
+
+def _fixed(nodes: list[Node], graph: Graph, lanes: Mapping[str, int | Sequence[int]]) -> dict[str, Lanes]:
+    """The lanes that the user chose, by the name of the node."""
+    fixed: dict[str, Lanes] = {}
+    for path, wanted in lanes.items():
+        found = [node for node in nodes if path == node.name or path in node.paths]
+        if not found:
+            known = ", ".join(node.where for node in nodes)
+            raise CreatorError(f"lanes are given for {path!r:.60}, which has no core", "schedule", f"choose among {known}")
+        pair = (wanted, wanted) if isinstance(wanted, int) else tuple(wanted)
+        for node in found:
+            size, results = graph.input_types(node)[0].size, node.type.size
+            most = (size, results)
+            whole = len(pair) == 2 and all(type(n) is int and 1 <= n <= m for n, m in zip(pair, most, strict=True))
+            if not whole or (not isinstance(node.op, Linear) and pair[0] != pair[1]):
+                hint = f"give (inputs, outputs) of at most {most}" if isinstance(node.op, Linear) else f"give 1 to {size}"
+                raise CreatorError(f"lanes={wanted!r:.60} is not possible", node.where, hint)
+            fixed[node.name] = Lanes(pair[0], pair[1])
+    return fixed
+
+
+def check_parallelism(parallelism: Parallelism) -> int:
+    """The interval asked for; 0 where none is. Refuses what :func:`schedule` cannot do."""
+    if parallelism is None or parallelism in (SERIAL, FULL):
+        return 0
+    if isinstance(parallelism, Mapping):
+        return _interval_of(parallelism)
+    if not isinstance(parallelism, int) or isinstance(parallelism, bool):
+        raise CreatorError(f"parallelism={parallelism!r:.60} is unknown", "schedule", _HINT)
+    if parallelism < 1:
+        raise CreatorError(f"parallelism={parallelism}: an interval of {parallelism} cycles", "schedule", "the shortest is 1")
+    return parallelism
+
+
+def _interval_of(rate: Mapping[str, float]) -> int:
+    """Clock cycles between samples at a rate."""
+    numbers = [rate.get("fps"), rate.get("clock_mhz")]
+    proper = all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) and n > 0 for n in numbers)
+    if set(rate) != {"fps", "clock_mhz"} or not proper:
+        raise CreatorError(f"parallelism={dict(rate)!r:.80} is not a rate", "schedule", 'give {"fps": 1e6, "clock_mhz": 100}')
+    fps, clock = rate["fps"], rate["clock_mhz"] * 1e6
+    if fps > clock:
+        raise CreatorError(
+            f"{fps:g} samples a second at {clock / 1e6:g} MHz is more than one a cycle", "schedule", f"the most is {clock:g}"
+        )
+    return int(clock / fps)

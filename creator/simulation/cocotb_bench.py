@@ -7,11 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from creator.errors import CheckFailedError, CreatorError
 from creator.resources import resource_folder
-from creator.simulation.job import QUIET, STANDARD, Job, Trace, compile_design, decode, first_error
+from creator.simulation.job import QUIET, STANDARD, Job, Trace, compile_design, first_error
 from creator.tools import run_tool
 
 
@@ -25,13 +23,14 @@ def run_cocotb(job: Job, folder: Path, taps: dict[str, str] | None = None) -> tu
         What came out, and for each tap the beats, as bit strings, that went through it.
     """
     compile_design(job.build, folder)
-    np.save(folder / "beats.npy", job.beats)
     description = {
         "top": job.build.top,
         "seed": job.stalls,
         "interrupt": job.interrupt,
         "expected": job.expected_beats,
         "patience": job.patience,
+        "beats": job.input_beats,
+        "each": job.input_beats_per_frame,
         "drain": int(job.build.manifest["latency"]),
         "taps": taps or {},
         "std": list(STANDARD),
@@ -44,12 +43,8 @@ def run_cocotb(job: Job, folder: Path, taps: dict[str, str] | None = None) -> tu
     status, text = run_tool(child, folder, env={"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTEST_CURRENT_TEST": ""})
     _require_one_pass(folder, status, text, job)
     found = json.loads((folder / "trace.json").read_text())
-    fmt = job.build.graph.output_format
-    codes = np.array([decode(bits, fmt) for bits in found["beats"]], dtype=np.int64)
-    for index, last in enumerate(found["last"]):
-        if last != ((index + 1) % job.output_size == 0):
-            raise CheckFailedError(f"output beat {index} has tlast={int(last)}", "simulation")
-    return Trace(codes, found["starts"], found["cycles"]), found["taps"]
+    seen = list(zip(found["beats"], found["last"], found["cycles"], strict=True))
+    return job.trace(seen, found["starts"]), found["taps"]
 
 
 def _require_one_pass(folder: Path, status: int, text: str, job: Job) -> None:

@@ -6,10 +6,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from creator.affine import Format
+from creator.bits import bit_words
 from creator.build_folder import BuildFolder
 from creator.errors import CheckFailedError, CreatorError
 from creator.formats import IntArray
+from creator.ops import beats
 from creator.tools import find_ghdl, run_tool
 
 STANDARD = ("--std=08",)
@@ -23,14 +27,14 @@ class Job:
 
     Args:
         build: what to simulate.
-        beats: input codes, shape (frames, elements of a frame).
+        codes: input codes, shape (frames, elements of a frame).
         stalls: 0 for full speed, else a seed for random pauses on both sides.
         interrupt: input beats of an abandoned frame, after which the network is reset before the real vectors.
         waves: file to write a waveform to, if any.
     """
 
     build: BuildFolder
-    beats: IntArray
+    codes: IntArray
     stalls: int = 0
     interrupt: int = 0
     waves: Path | None = None
@@ -45,17 +49,45 @@ class Job:
     @property
     def frames(self) -> int:
         """Samples to feed."""
-        return len(self.beats)
+        return len(self.codes)
 
     @property
-    def output_size(self) -> int:
-        """Output elements of one frame."""
-        return self.build.graph.output_type.size
+    def input_beats(self) -> list[str]:
+        """All input beats as words of bits; what fills a frame's last beat is random."""
+        lanes, width = self._stream("input")
+        short = -self.codes.shape[1] % lanes
+        filling = np.random.default_rng(0).integers(-(1 << (width - 1)), 1 << (width - 1), (self.frames, short))
+        return bit_words([(np.concatenate([self.codes, filling], axis=1).reshape(-1, lanes), width)])
+
+    @property
+    def input_beats_per_frame(self) -> int:
+        """Input beats of one frame."""
+        return beats(self.codes.shape[1], self._stream("input")[0])
+
+    @property
+    def output_beats_per_frame(self) -> int:
+        """Output beats of one frame."""
+        return beats(self.build.graph.output_type.size, self._stream("output")[0])
 
     @property
     def expected_beats(self) -> int:
         """Output beats of the whole run."""
-        return self.frames * self.output_size
+        return self.frames * self.output_beats_per_frame
+
+    def _stream(self, name: str) -> tuple[int, int]:
+        """Lanes of the network's stream, and bits for each."""
+        stream = self.build.manifest[name]
+        return int(stream["lanes"]), int(stream["beat_bits"]) // int(stream["lanes"])
+
+    def trace(self, found: list[tuple[str, bool, int]], starts: list[int]) -> Trace:
+        """The trace of output beats: their bits, whether tlast was set, and their cycles."""
+        kind, each = self.build.graph.output_type, self.output_beats_per_frame
+        for index, (_, last, _) in enumerate(found):
+            if last != ((index + 1) % each == 0):
+                raise CheckFailedError(f"output beat {index} has tlast={int(last)}", "simulation")
+        lanes, width = self._stream("output")
+        codes = decode([bits for bits, _, _ in found], kind.size, lanes, width, kind.format)
+        return Trace(np.array(codes, dtype=np.int64), len(found), starts, [cycle for _, _, cycle in found])
 
     @property
     def patience(self) -> int:
@@ -68,12 +100,14 @@ class Trace:
     """What a bench saw.
 
     Args:
-        codes: output codes in order, shape (beats,); may be fewer than expected, or more.
+        codes: output codes in order, shape (elements,); may be fewer than expected, or more.
+        beats: output beats that they came in.
         starts: cycle of each frame's first input beat.
         cycles: cycle of each output beat.
     """
 
     codes: IntArray
+    beats: int
     starts: list[int]
     cycles: list[int]
 
@@ -96,10 +130,22 @@ def first_error(text: str) -> str:
     return next(iter([*placed, *named, *lines[-1:]]), "no message")
 
 
-def decode(bits: str, fmt: Format) -> int:
-    """The code in the low bits of a beat, refusing undefined bits, and upper bits that do not extend it."""
-    if set(bits) - {"0", "1"}:
-        raise CheckFailedError(f"an output has undefined bits: {bits}", "simulation")
+def decode(words: list[str], size: int, lanes: int, width: int, fmt: Format) -> list[int]:
+    """The codes in beats of frames of ``size`` elements: ``lanes`` in a beat, the first lowest, ``width`` bits for each.
+
+    Raises:
+        CheckFailedError: for undefined bits, and for upper bits that do not extend a code.
+    """
+    each, codes = beats(size, lanes), []
+    for index, word in enumerate(words):
+        if set(word) - {"0", "1"}:
+            raise CheckFailedError(f"an output has undefined bits: {word}", "simulation")
+        held = min(lanes, size - index % each * lanes)
+        codes += [_code(word[len(word) - (i + 1) * width : len(word) - i * width], fmt) for i in range(held)]
+    return codes
+
+
+def _code(bits: str, fmt: Format) -> int:
     code = int(bits[-fmt.total_bits :], 2)
     if fmt.signed and code >> (fmt.total_bits - 1):
         code -= 1 << fmt.total_bits

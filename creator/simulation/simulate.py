@@ -14,6 +14,7 @@ from creator.build_folder import BuildFolder
 from creator.errors import CheckFailedError, CreatorError, as_output_file
 from creator.formats import IntArray
 from creator.graph.vectors import check_vectors
+from creator.ops import beats
 from creator.simulation.cocotb_bench import run_cocotb
 from creator.simulation.file_bench import run_file_bench
 from creator.simulation.job import Job, Trace, decode
@@ -66,9 +67,9 @@ def simulate(
     job = Job(folder, frames, stalls=int(stalls), interrupt=interrupt, waves=waves_file)
     with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
         trace = run_cocotb(job, Path(scratch))[0] if bench == "cocotb" else run_file_bench(job, Path(scratch))
-    if len(trace.codes) != job.expected_beats or len(trace.starts) != job.frames:
+    if trace.beats != job.expected_beats or len(trace.starts) != job.frames:
         raise CheckFailedError(
-            f"expected {job.expected_beats} outputs from {job.frames} samples, got {len(trace.codes)} from {len(trace.starts)}",
+            f"expected {job.expected_beats} output beats from {job.frames} samples, got {trace.beats} from {len(trace.starts)}",
             str(folder.path),
             "the network lost or repeated elements, or hangs",
         )
@@ -85,7 +86,7 @@ def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: st
         first = Mismatch(frame % samples, element, int(expected[frame, element]), int(got[frame, element]))
         first = dataclasses.replace(first, layer=_first_layer(job, frame))
     shape = (samples, *job.build.graph.output_shape)
-    ends = trace.cycles[job.output_size - 1 :: job.output_size]
+    ends = trace.cycles[job.output_beats_per_frame - 1 :: job.output_beats_per_frame]
     return Run(
         outputs=got[:samples].reshape(shape),
         expected=expected[:samples].reshape(shape),
@@ -103,21 +104,23 @@ def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: st
 def _first_layer(job: Job, frame: int) -> str:
     """Runs the frames up to the failing one again, with taps after every core; names the first core that differs there."""
     layers = job.build.manifest["layers"]
-    again = dataclasses.replace(job, beats=job.beats[: frame + 1], waves=None)
+    again = dataclasses.replace(job, codes=job.codes[: frame + 1], waves=None)
     try:
         with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
             _, taps = run_cocotb(again, Path(scratch), {layer["name"]: layer["signal"] for layer in layers})
     except CreatorError as error:
         return f"not found, since the run with taps failed: {error}"
     graph = job.build.graph
-    values = graph.run_all(again.beats[frame:].reshape(1, *graph.input_shape))
+    values = graph.run_all(again.codes[frame:].reshape(1, *graph.input_shape))
     nodes = {node.name: node for node in graph.nodes}
     for layer in layers:
         kind = nodes[layer["name"]].type
-        beats = taps[layer["name"]][frame * kind.size : (frame + 1) * kind.size]
+        lanes = int(layer["lanes"][1])
+        each = beats(kind.size, lanes)
+        words = taps[layer["name"]][frame * each : (frame + 1) * each]
         expected = values[layer["name"]].ravel().tolist()
         try:
-            found = [decode(bits, kind.format) for bits in beats]
+            found = decode(words, kind.size, lanes, kind.format.total_bits, kind.format)
         except CreatorError:
             found = []
         if found != expected:

@@ -69,8 +69,8 @@ def test_graph_text() -> None:
 
 
 def test_plan_text() -> None:
-    compare("plan.txt", creator.translate(network()).plan.text())
-    compare("affine_plan.txt", creator.translate(scaled()).plan.text())
+    compare("plan.txt", creator.translate(network()).estimate.text())
+    compare("affine_plan.txt", creator.translate(scaled()).estimate.text())
 
 
 def rendered() -> dict[str, str]:

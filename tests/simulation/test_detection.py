@@ -82,21 +82,21 @@ def test_undefined_output_bits_are_refused(small_build: Path, edit: Edit, bench:
 @BENCHES
 def test_a_network_that_hangs_is_refused(small_build: Path, edit: Edit, bench: str) -> None:
     edit(SECOND, "issue      <= read_full and enable;", "issue      <= '0';")
-    with pytest.raises(CreatorError, match=r"expected 256 outputs from 64 samples, got 0|nothing moved for \d+ cycles"):
+    with pytest.raises(CreatorError, match=r"expected 256 output beats from 64 samples, got 0|nothing moved for \d+ cycles"):
         creator.simulate(small_build, bench=bench)
 
 
 @BENCHES
 def test_a_lost_output_is_refused(small_build: Path, edit: Edit, bench: str) -> None:
     edit(SECOND, "last_row   <= '1' when read_row = 3 else '0';", "last_row   <= '1' when read_row = 2 else '0';")
-    with pytest.raises(CreatorError, match=r"tlast|expected 256 outputs|nothing moved|the bench failed"):
+    with pytest.raises(CreatorError, match=r"tlast|expected 256 output beats|nothing moved|the bench failed"):
         creator.simulate(small_build, bench=bench)
 
 
 @BENCHES
 def test_a_surplus_output_is_refused(small_build: Path, edit: Edit, bench: str) -> None:
     edit(SECOND, "last_row   <= '1' when read_row = 3 else '0';", "last_row   <= '1' when read_row = 4 else '0';")
-    with pytest.raises(CreatorError, match=r"tlast|expected 256 outputs|more than planned|index \(20\) out of bounds"):
+    with pytest.raises(CreatorError, match=r"tlast|expected 256 output beats|more than planned|index \(20\) out of bounds"):
         creator.simulate(small_build, bench=bench)
 
 
@@ -137,7 +137,7 @@ def test_vhdl_that_does_not_compile_is_refused(small_build: Path, edit: Edit, be
 def test_a_bench_that_writes_nothing_is_refused(small_build: Path) -> None:
     path = small_build / "sim" / "file_bench.vhd"
     path.write_text(path.read_text().replace("writeline(sink, words);", "deallocate(words);"))
-    with pytest.raises(CreatorError, match="expected 256 outputs from 64 samples, got 0 from 0"):
+    with pytest.raises(CreatorError, match="expected 256 output beats from 64 samples, got 0 from 0"):
         creator.simulate(small_build, bench="vhdl")
 
 

@@ -111,11 +111,16 @@ begin
       end if;
 
       if enable = '1' then
-        first      <= row_starts & first(1 to 2);
+        first      <= (issue and row_starts) & first(1 to 2);
         done       <= (issue and row_ends) & done(1 to 4);
         frame_done <= (row_ends and last_row) & frame_done(1 to 4);
-        bias_row   <= read_row;
-        bias       <= bias_word;
+        if first(1) = '1' then
+          bias_row <= bias_row + 1;
+          if bias_row = 2 then
+            bias_row <= (others => '0');
+          end if;
+        end if;
+        bias <= bias_word;
       end if;
 
       if reset = '1' then
@@ -123,9 +128,11 @@ begin
         write_index <= (others => '0');
         bank_full   <= "00";
         read_bank   <= '0';
-        read_index  <= (others => '0');
         read_row    <= (others => '0');
         read_weight <= (others => '0');
+        read_index  <= (others => '0');
+        first       <= (others => '0');
+        bias_row    <= (others => '0');
         done        <= (others => '0');
       end if;
     end if;

@@ -1,0 +1,45 @@
+"""What the template of an adapter needs to know: where beats land, and how many can be given after each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from creator.affine import Format
+from creator.ops import beats
+from creator.schedule import Adapter
+
+
+@dataclass(frozen=True)
+class Place:
+    """A beat that lands after ``at`` elements, with ``full`` beats to give after it; the next one lands at ``next``."""
+
+    at: int
+    full: int
+    next: int
+
+
+def adapter_values(adapter: Adapter, fmt: Format) -> dict[str, Any]:
+    """Values for ``adapter.vhd.j2``; ``fmt`` is that of the elements."""
+    arriving = beats(adapter.size, adapter.input)
+    last_pending = beats(adapter.last_place + adapter.remainder, adapter.output)
+    places = [Place(at, (at + adapter.input) // adapter.output, (at + adapter.input) % adapter.output) for at in adapter.places]
+    if arriving == 1:
+        places = [Place(0, last_pending, 0)]
+    most = max(last_pending, *(place.full for place in places))
+    return {
+        "size": adapter.size,
+        "format": fmt,
+        "input_format": fmt,
+        "output_format": fmt,
+        "input_lanes": adapter.input,
+        "output_lanes": adapter.output,
+        "capacity": adapter.capacity,
+        "counts": arriving > 1,
+        "beats": arriving,
+        "beat_bits": max(1, (arriving - 1).bit_length()),
+        "places": places,
+        "place_bits": adapter.places[-1].bit_length(),
+        "pending_bits": most.bit_length(),
+        "last_pending": last_pending,
+    }

@@ -1,0 +1,72 @@
+"""What the templates of multiplying and accumulating need to know: widths, and the levels of the adder tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from creator.formats import FixedPoint
+from creator.render.values import Bits, Identifier
+from creator.schedule.mac_array import MacArray
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of the adder tree: for each row so many ``terms`` of ``bits`` bits, sums of pairs of the source's terms."""
+
+    terms: int
+    bits: int
+    source: Identifier
+    source_terms: int
+
+    @property
+    def pairs(self) -> int:
+        """Sums of two terms."""
+        return self.source_terms // 2
+
+    @property
+    def odd(self) -> int:
+        """Whether a term is left over, 1 or 0."""
+        return self.source_terms % 2
+
+
+def mac_values(array: MacArray, align: int, accumulator: FixedPoint) -> dict[str, Any]:
+    """Values for ``mac.vhd.j2`` and ``mac_array.vhd.j2``.
+
+    Args:
+        array: the multipliers.
+        align: bits by which products are shifted left.
+        accumulator: format of the sums.
+    """
+    lanes, rows = array.lanes.input, array.lanes.output
+    levels: list[Level] = []
+    source, terms = Identifier("product"), lanes
+    for count, bits in array.level_bits(accumulator.total_bits - align):
+        levels.append(Level(count, bits, source, terms))
+        source, terms = Identifier(f"level_{len(levels)}"), count
+    lone_rows = rows - 2 * array.pairs
+    return {
+        "activation_format": array.x.format,
+        "accumulator_format": accumulator,
+        "activation_bits": array.activation_bits,
+        "product_bits": array.product_bits,
+        "align": align,
+        "zeros": Bits(0, align) if align else None,
+        "lanes": lanes,
+        "rows": rows,
+        "products": lanes * rows,
+        "pairs": array.pairs,
+        "low_bits": array.low_bits,
+        "upper_bits": array.upper_bits,
+        "pair_bits": array.upper_bits + array.weight_bits,
+        "lone": lanes * lone_rows,
+        "lone_rows": lone_rows,
+        "lone_from": array.pairs * lanes * (array.upper_bits + array.weight_bits),
+        "levels": levels,
+        "term": source,
+        "term_bits": levels[-1].bits if levels else array.product_bits,
+        "selects": array.selects,
+        "minus_one": Bits(-1, array.weight_bits),
+        "minus_two": Bits(-2, max(2, array.weight_bits)),
+        "one": Bits(1, max(2, array.weight_bits)),
+    }

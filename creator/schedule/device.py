@@ -1,0 +1,49 @@
+"""The devices that a schedule can be made for: what they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from creator.errors import CreatorError
+from creator.schedule.area import Area
+from creator.schedule.family import ECP5, Family
+
+SHARE = 0.8
+"""Of a device's resources that a schedule uses at most: beyond that, placing and routing gets hard, and slow designs result."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device: its family, and what it has of everything."""
+
+    name: str
+    family: Family
+    luts: int
+    ffs: int
+    dsps: int
+    brams: int
+
+    def lacks(self, area: Area) -> str:
+        """What ``area`` takes more of than the share of it that may be used; empty if it fits."""
+        for kind in ("dsps", "brams", "luts", "ffs"):
+            needed, there = getattr(area, kind), getattr(self, kind)
+            if needed > SHARE * there:
+                return f"{needed:.0f} of {there} {kind[:-1].upper()}s"
+        return ""
+
+
+DEVICES = {
+    device.name: device
+    for device in (
+        Device("ecp5-25k", ECP5, 24288, 24288, 28, 56),
+        Device("ecp5-45k", ECP5, 43848, 43848, 72, 108),
+        Device("ecp5-85k", ECP5, 83640, 83640, 156, 208),
+    )
+}
+
+
+def find_device(name: str) -> Device:
+    """The device of that name, or a refusal that lists them."""
+    if not isinstance(name, str) or name not in DEVICES:
+        raise CreatorError(f"target {name!r} is unknown", "schedule", f"choose one of {', '.join(DEVICES)}")
+    return DEVICES[name]

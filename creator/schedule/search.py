@@ -1,0 +1,158 @@
+"""The lanes that reach an interval with the least hardware: an exact search along the chain.
+
+A core's interval depends on its lanes only through the number of beats in and groups out, so for each number of beats the
+fewest lanes that make it are enough: about twice the square root of a layer's size. What a core costs depends on its
+neighbour only through the lanes between them, so the best way to each width of the stream after a core is all that has to be
+kept (dynamic programming). Costs are compared as multipliers first, LUTs second; among equals the first found stays, in an
+order that depends on nothing but the graph.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from creator.graph import Graph, Node
+from creator.ops import Interval, Lanes, Linear, TensorType, beats
+from creator.schedule.area import Parts
+from creator.schedule.family import Family
+from creator.schedule.mac_array import MacArray
+from creator.schedule.plan import Adapter
+
+
+class Cost(NamedTuple):
+    """What is made small, the first first."""
+
+    dsps: int
+    luts: float
+
+    def plus(self, other: Cost) -> Cost:
+        """The sum."""
+        return Cost(self.dsps + other.dsps, self.luts + other.luts)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A core to place: its node, what it reads, and the lanes that the user fixed, if any."""
+
+    node: Node
+    x: TensorType
+    interval: Interval
+    fixed: Lanes | None
+
+    def cycles(self, lanes: Lanes) -> int:
+        """The interval with ``lanes``."""
+        timing = self.node.op.timing((self.x,), lanes)
+        assert timing is not None
+        return timing.interval
+
+
+@dataclass(frozen=True)
+class Way:
+    """The best lanes of all cores so far that end in some width of the stream."""
+
+    cost: Cost
+    lanes: tuple[Lanes, ...]
+
+
+class Search:
+    """Finds lanes for the nodes of one graph.
+
+    Args:
+        graph: a chain.
+        nodes: those that need hardware.
+        family: whose multipliers and costs count.
+        packing: whether two products may share a multiplier.
+        fixed: lanes by the name of the node.
+    """
+
+    def __init__(self, graph: Graph, nodes: Iterable[Node], family: Family, packing: bool, fixed: Mapping[str, Lanes]) -> None:
+        intervals = graph.intervals
+        self.family, self.packing = family, packing
+        self.steps = [Step(node, graph.input_types(node)[0], intervals[node.inputs[0]], fixed.get(node.name)) for node in nodes]
+        self._core = lru_cache(maxsize=None)(self._core_cost)
+
+    def packed(self, step: Step, lanes: Lanes) -> Lanes:
+        """``lanes``, packed if that is allowed and fits."""
+        if not self.packing or not isinstance(step.node.op, Linear):
+            return lanes
+        array = MacArray(step.node.op, step.x, step.interval, lanes)
+        return lanes._replace(packed=array.packs_into(self.family.multiplier))
+
+    def least(self, target: int) -> list[Lanes] | None:
+        """The lanes for an interval of at most ``target`` cycles; ``None`` where fixed lanes take longer."""
+        ways: dict[int, Way] = {0: Way(Cost(0, 0), ())}
+        for index, step in enumerate(self.steps):
+            found: dict[int, Way] = {}
+            for before, way in ways.items():
+                for lanes in self._choices(step, target, before):
+                    cost = way.cost.plus(self._core(index, lanes))
+                    if before not in (0, lanes.input):
+                        cost = cost.plus(self._adapter_cost(step.x, before, lanes.input))
+                    best = found.get(lanes.output)
+                    if best is None or cost < best.cost:
+                        found[lanes.output] = Way(cost, (*way.lanes, lanes))
+            ways = found
+        return list(min(ways.values(), key=lambda way: way.cost).lanes) if ways else None
+
+    def _choices(self, step: Step, target: int, before: int) -> Iterator[Lanes]:
+        """Lanes that may be best for a core after a stream of ``before`` elements in a beat; 0 for the network's input."""
+        size, results = step.x.size, step.node.type.size
+        if before and beats(size, before) > target:
+            return
+        if step.fixed is not None:
+            if step.cycles(step.fixed) <= target:
+                yield self.packed(step, step.fixed)
+            return
+        if not isinstance(step.node.op, Linear):
+            least = beats(size, target)
+            following = {before} if before else set(fewest_lanes(size))
+            for lanes in sorted({least} | {lanes for lanes in following if beats(size, lanes) <= target}):
+                yield Lanes(lanes, lanes)
+            return
+        for inputs in fewest_lanes(size):
+            groups = target // beats(size, inputs)
+            if groups:
+                yield self.packed(step, Lanes(inputs, beats(results, min(groups, results))))
+
+    def _core_cost(self, index: int, lanes: Lanes) -> Cost:
+        step = self.steps[index]
+        parts = Parts(self.family)
+        parts.core(step.node, step.x, step.interval, lanes)
+        area = parts.area()
+        return Cost(area.dsps, area.luts)
+
+    def _adapter_cost(self, x: TensorType, before: int, after: int) -> Cost:
+        parts = Parts(self.family)
+        parts.adapter(Adapter(x.size, before, after), x.format.total_bits)
+        return Cost(0, parts.area().luts)
+
+
+def fewest_lanes(size: int) -> list[int]:
+    """For each number of beats in which ``size`` elements can pass, the fewest lanes that make it; ascending."""
+    found, count = set(), 1
+    while count <= size:
+        lanes = beats(size, count)
+        found.add(lanes)
+        # The next number of beats that fewer lanes can make.
+        count = max(count + 1, beats(size, lanes - 1)) if lanes > 1 else size + 1
+    return sorted(found)
+
+
+def intervals_of(steps: Iterable[Step]) -> list[int]:
+    """Intervals that a network can have and no faster one can: those of single layers; ascending."""
+    found: set[int] = set()
+    for step in steps:
+        size, results = step.x.size, step.node.type.size
+        counts = {beats(size, lanes) for lanes in fewest_lanes(size)}
+        groups = {beats(results, lanes) for lanes in fewest_lanes(results)} if isinstance(step.node.op, Linear) else {1}
+        found |= {words * group for words in counts for group in groups}
+    return sorted(found)
+
+
+def slowest(steps: Iterable[Step]) -> int:
+    """The interval with one lane in every core."""
+    return max(math.prod((s.x.size, s.node.type.size if isinstance(s.node.op, Linear) else 1)) for s in steps)
