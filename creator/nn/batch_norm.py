@@ -81,7 +81,8 @@ class _BatchNorm(torch.nn.modules.batchnorm._BatchNorm):
 
     def _train(self, layer: Weighted, x: torch.Tensor) -> torch.Tensor:
         scale = self.scale(layer.weight.dtype)
-        weight, _ = layer.quantized(layer.weight * _leading(scale, layer.weight), None, training=True)
+        folded = layer.weight * _leading(scale, layer.weight)
+        weight, _ = layer.quantized(folded, None, training=True)
         scaled = layer.product(x, weight, None)
         # Undo the scale, except where gamma is zero: there the sum is zero as well.
         nonzero = torch.where(scale == 0, torch.ones_like(scale), scale)
@@ -93,8 +94,40 @@ class _BatchNorm(torch.nn.modules.batchnorm._BatchNorm):
         momentum = self.momentum
         if momentum is None:  # torch: a cumulative average
             momentum = 1.0 / float(self.num_batches_tracked)
-        y = F.batch_norm(y, self.running_mean, self.running_var, self.weight, self.bias, True, momentum, self.eps)
+        if _same_energy(folded.detach(), weight.detach()):
+            y = F.batch_norm(y, self.running_mean, self.running_var, self.weight, self.bias, True, momentum, self.eps)
+        else:
+            y = self._normalise_as(layer.product(x, layer.weight, layer.bias), y, momentum)
         return layer.finish(y, x.dtype, training=True)
+
+    def _normalise_as(self, reference: torch.Tensor, y: torch.Tensor, momentum: float) -> torch.Tensor:
+        """``y`` normalised with the statistics of ``reference``, which the running statistics follow."""
+        axes = [0, *range(2, reference.ndim)]
+        variance, mean = torch.var_mean(reference, axes, correction=0)
+        count = reference.numel() // reference.shape[1]
+        if count < 2:
+            raise CreatorError("batch normalisation of one value a channel in training", hint="use a larger batch")
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), momentum)
+        scale = torch.rsqrt(variance + self.eps) * (1.0 if self.weight is None else self.weight)
+        shift = 0.0 if self.bias is None else _leading(self.bias, y[0])
+        return (y - _leading(mean, y[0])) * _leading(scale, y[0]) + shift
+
+
+def _same_energy(weight: torch.Tensor, quantized: torch.Tensor) -> bool:
+    """Whether quantizing leaves every channel's sum of squares about as it is.
+
+    If weights saturate, or most round to zero, sums with quantized weights have another variance than the layer: normalising
+    by it would hide in training what evaluation will show, and with it as the running variance the folded weights would grow
+    further, and saturate more, without end. Jacob et al. 2018 ("Quantization and training of neural networks for efficient
+    integer-arithmetic-only inference", section 3.2) always take the statistics from a second product, with the weights as they
+    are; here that is done where it matters.
+    """
+    before, after = weight.flatten(1).square().sum(1), quantized.flatten(1).square().sum(1)
+    return not bool(((after < 0.9 * before) | (after > 1.1 * before)).any())
 
 
 def _leading(factors: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,9 @@ class Quantize(torch.nn.Module):
         gradient: format of the gradient that passes back through the layer, or ``None``.
     """
 
+    where = ""
+    """The layer's module path, for errors, as far as it is known."""
+
     def __init__(
         self,
         format: Choice | None = None,
@@ -86,6 +89,12 @@ class Quantize(torch.nn.Module):
         return bool(fmt.min_code <= codes[0] and codes[1] <= fmt.max_code)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        try:
+            return self._forward(x)
+        except CreatorError as error:
+            raise error.at(self.where) from None
+
+    def _forward(self, x: torch.Tensor) -> torch.Tensor:
         x = quantize_gradient(x, self.gradient)
         if self.output_quantizer is not None and (self.training or not _has_format(self.output_quantizer)):
             return observed(self.output_quantizer, x)

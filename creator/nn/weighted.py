@@ -71,6 +71,8 @@ class Weighted(torch.nn.Module):
 
     weight: torch.nn.Parameter
     bias: torch.nn.Parameter | None
+    where = ""
+    """The layer's module path, for errors, as far as it is known."""
 
     def _init_formats(
         self,
@@ -264,11 +266,14 @@ class Weighted(torch.nn.Module):
         return self.finish(self.product(x, weight, bias), x.dtype, training=True)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        if self._norm:
-            y = self._norm[0].normalised(self, input)
-        else:
-            parameters = self._parameters  # attribute access to a parameter is slow
-            y = self.compute(input, parameters["weight"], parameters["bias"])
+        try:
+            if self._norm:
+                y = self._norm[0].normalised(self, input)
+            else:
+                parameters = self._parameters  # attribute access to a parameter is slow
+                y = self.compute(input, parameters["weight"], parameters["bias"])
+        except CreatorError as error:
+            raise error.at(self.where) from None
         # A normalisation that follows folds itself into this layer, for which it needs the layer and its input.
         y.creator_source = (self, input, version_of(y))
         return y  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ import torch
 from creator.errors import CreatorError
 from creator.formats import FixedPoint
 from creator.optim.grids import limits
+from creator.quantize.quantizer import Quantizer
 
 Formats: TypeAlias = FixedPoint | Mapping[torch.Tensor, FixedPoint] | torch.nn.Module
 """One format for all, one for each parameter, or a model whose layers have a method ``parameter_formats``."""
@@ -34,6 +35,9 @@ class Chosen:
             self.names = {parameter: name for name, parameter in formats.named_parameters()}
             for path, module in formats.named_modules():
                 self._add(path, module)
+            if not self.formats and any(isinstance(module, Quantizer) for module in formats.modules()):
+                what = "the formats of the model's weights are observed or learned, so they are not fixed yet"
+                raise CreatorError(what, "QuantizedOptimizer", "calibrate the model and call creator.convert first")
         elif isinstance(formats, Mapping):
             for parameter, fmt in formats.items():
                 if not isinstance(parameter, torch.Tensor):

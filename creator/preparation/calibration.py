@@ -14,7 +14,7 @@ from creator.nn.lookup import Lookup
 from creator.nn.quantize import Quantize
 from creator.nn.weighted import Weighted
 from creator.quantize.quantizer import Quantizer
-from creator.tracing.fx import modes_kept
+from creator.tracing.fx import modes_kept, reason
 
 
 def calibrate(model: torch.nn.Module, loader: Iterable[Any], batches: int | None = None) -> torch.nn.Module:
@@ -31,6 +31,12 @@ def calibrate(model: torch.nn.Module, loader: Iterable[Any], batches: int | None
     Raises:
         CreatorError: for no batches, for NaN or infinities, naming the input or the module where they appear.
     """
+    if not isinstance(model, torch.nn.Module):
+        raise CreatorError(f"expected a torch.nn.Module, got {type(model).__name__}", "calibrate")
+    if isinstance(loader, torch.Tensor) or not isinstance(loader, Iterable):
+        raise CreatorError(f"the loader is a {type(loader).__name__}", "calibrate", "pass batches, for example [x]")
+    if not any(isinstance(module, (Quantizer, Weighted, Quantize)) for module in model.modules()):
+        raise CreatorError("the model has no quantizers to calibrate", "calibrate", "pass what creator.prepare returned")
     count = 0
     with _calibrating(model), torch.no_grad():
         for batch in loader:
@@ -41,7 +47,11 @@ def calibrate(model: torch.nn.Module, loader: Iterable[Any], batches: int | None
                 raise CreatorError(f"batch {count} contains NaN or infinities", "calibrate", "clean the data")
             if not x.numel():
                 raise CreatorError(f"batch {count} is empty", "calibrate")
-            model(x)
+            try:
+                model(x)
+            except (RuntimeError, TypeError, IndexError) as error:
+                what = f"the model fails on batch {count}, {x.dtype} of shape {tuple(x.shape)}: {reason(error)}"
+                raise CreatorError(what, "calibrate", "give batches whose first entry is the model's input") from None
             count += 1
     if not count:
         raise CreatorError("there is no batch to calibrate with", "calibrate", "pass an iterable of input batches")

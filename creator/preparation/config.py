@@ -19,6 +19,7 @@ from creator.quantize.observers import (
     HistogramObserver,
     MinMaxObserver,
     MovingAverageMinMaxObserver,
+    Observer,
     PerChannelMinMaxObserver,
     PlaceholderObserver,
     RecordingObserver,
@@ -75,7 +76,10 @@ class QConfig:
         except TypeError as error:
             raise CreatorError(f"{name} makes no quantizer: {error}", hint="check the arguments of its partial") from None
         if not isinstance(made, Quantizer):
-            raise CreatorError(f"{name} makes {type(made).__name__}, which is no Quantizer", "QConfig")
+            kind = type(made).__name__
+            hint = "pass FakeQuant, LSQ or TQT"
+            hint = f"pass functools.partial(FakeQuant, observer={kind})" if isinstance(made, Observer) else hint
+            raise CreatorError(f"{name} makes {kind}, which is no Quantizer", "QConfig", hint)
         return made
 
 
@@ -106,12 +110,14 @@ class QConfigMapping:
 
     def set_global(self, qconfig: QConfig | None) -> QConfigMapping:
         """For every layer that nothing else names."""
-        self.global_qconfig = qconfig
+        self.global_qconfig = _checked(qconfig)
         return self
 
     def set_object_type(self, object_type: Any, qconfig: QConfig | None) -> QConfigMapping:
         """For modules of exactly this class, such as ``torch.nn.Linear``."""
-        self.object_types[object_type] = qconfig
+        if not isinstance(object_type, type):
+            raise CreatorError(f"{object_type!r:.60} is not a class", "QConfigMapping", "for example torch.nn.Linear")
+        self.object_types[object_type] = _checked(qconfig)
         return self
 
     def set_module_name_regex(self, regex: str, qconfig: QConfig | None) -> QConfigMapping:
@@ -120,19 +126,19 @@ class QConfigMapping:
             re.compile(regex)
         except re.error as error:
             raise CreatorError(f"{regex!r} is not a regular expression: {error}", "QConfigMapping") from None
-        self.name_regexes[regex] = qconfig
+        self.name_regexes[regex] = _checked(qconfig)
         return self
 
     def set_module_name(self, name: str, qconfig: QConfig | None) -> QConfigMapping:
         """For the module with this path, and for those inside it that nothing names more closely."""
-        self.names[name] = qconfig
+        self.names[name] = _checked(qconfig)
         return self
 
     def set_module_name_object_type_order(
         self, name: str, object_type: Any, index: int, qconfig: QConfig | None
     ) -> QConfigMapping:
         """For the ``index``-th module, from 0 and in the order of the data, of this class inside the module ``name``."""
-        self.orders[name, object_type, index] = qconfig
+        self.orders[name, object_type, index] = _checked(qconfig)
         return self
 
     def find(self, path: str, kind: Any, orders: dict[str, int]) -> QConfig | None:
@@ -174,6 +180,13 @@ class QConfigMapping:
         raise CreatorError(f"config={config!r} is not a configuration", "prepare", "pass a QConfig, a QConfigMapping or None")
 
 
+def _checked(qconfig: QConfig | None) -> QConfig | None:
+    if qconfig is None or isinstance(qconfig, QConfig):
+        return qconfig
+    hint = "for example QConfig(FixedPoint(8, 4), FixedPoint(8, 6))"
+    raise CreatorError(f"{qconfig!r:.60} is not a QConfig", "QConfigMapping", hint)
+
+
 def _parents(path: str) -> list[str]:
     """The paths of the modules that contain ``path``, the nearest first, the model itself, "", last."""
     parts = path.split(".")
@@ -213,7 +226,7 @@ default_histogram_qconfig = QConfig(
 """Activations by the range with the least squared error of a histogram; for calibrating without training."""
 
 default_affine_qconfig = QConfig(
-    functools.partial(FakeQuant, observer=MovingAverageMinMaxObserver, bits=8, signed=False, scheme="affine"),
+    functools.partial(FakeQuant, observer=MovingAverageMinMaxObserver, bits=8, scheme="affine"),
     functools.partial(FakeQuant, observer=MinMaxObserver, bits=8),
 )
 """torch.ao's default: any scale, activations with a zero point."""
@@ -232,7 +245,8 @@ default_lsq_qconfig = QConfig(functools.partial(LSQ, bits=8), functools.partial(
 default_dynamic_qconfig = QConfig(
     functools.partial(FakeQuant, observer=PlaceholderObserver, is_dynamic=True), default_qconfig.weight
 )
-"""Activations with the range of every batch anew: it trains, and translation refuses it."""
+"""Ranges of activations are found when the network runs, so in training they stay in floating point, as in torch.ao; weights
+are quantized. Translation refuses it."""
 
 default_debug_qconfig = QConfig(functools.partial(FakeQuant, observer=RecordingObserver), default_qconfig.weight)
 """Keeps every activation that passes, and quantizes none: to look at them."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from creator import nn
 from creator.errors import CreatorError
+from creator.nn.weighted import Weighted
 from creator.preparation.config import QConfig, QConfigMapping, takes
 from creator.preparation.layers import ACTIVATIONS, NORMS, UNCHANGED, WEIGHTED, normalisation
 from creator.preparation.target import Target
@@ -20,6 +21,7 @@ from creator.quantize.quantizer import Quantizer
 from creator.tracing.fx import fx_graph, modes_kept, module_path, reason
 from creator.tracing.lower import CLAMPS, DROPOUTS, RELUS, RESHAPES
 
+_REPLACEMENTS = "use Linear, Conv1d, Conv2d, ReLU, Sigmoid, Tanh and SiLU; creator.nn.Lookup for other functions of one value"
 _TABLES = {
     torch.sigmoid: nn.Sigmoid, F.sigmoid: nn.Sigmoid, "sigmoid": nn.Sigmoid,
     torch.tanh: nn.Tanh, F.tanh: nn.Tanh, "tanh": nn.Tanh, F.silu: nn.SiLU,
@@ -55,7 +57,12 @@ def prepare(
         raise CreatorError(f"expected a torch.nn.Module, got {type(model).__name__}", "prepare")
     if not isinstance(example_input, torch.Tensor) or not example_input.numel():
         raise CreatorError("example_input is not a tensor with elements", "prepare", "pass one batch of the input")
+    if target is not None and not isinstance(target, Target):
+        raise CreatorError(f"target={target!r:.60} is not a Target", "prepare", "pass creator.Target(...) or None")
     traced = _traced(copy.deepcopy(model))
+    modules = list(model.modules())
+    if any(isinstance(module, Quantizer) for module in modules) and not any(type(module) in WEIGHTED for module in modules):
+        raise CreatorError("the model is prepared already", "prepare", "prepare the floating-point model")
     preparation = _Preparation(traced, QConfigMapping.of(config), target or Target())
     preparation.check(example_input)
     preparation.run()
@@ -120,7 +127,7 @@ class _Preparation:
             raise CreatorError(f"forward takes {len(inputs)} inputs", "prepare", "a network has exactly one")
         refused = [text for node in self.nodes.nodes if (text := self._refusal(node))]
         if refused:
-            raise CreatorError("cannot be prepared: " + ", ".join(refused), "prepare", "replace them with layers of creator.nn")
+            raise CreatorError("cannot be prepared: " + ", ".join(refused), "prepare", _REPLACEMENTS)
         called = {str(node.target) for node in self.nodes.nodes if node.op == "call_module"}
         lost = self.mapping.unused(called, {type(self.modules[path]) for path in called})
         if lost:
@@ -154,7 +161,7 @@ class _Preparation:
         self.traced.recompile()
         self.traced.delete_all_unused_submodules()
         for path, module in self.traced.named_modules():
-            if isinstance(module, Quantizer):
+            if isinstance(module, (Quantizer, nn.Quantize, Weighted)):
                 module.where = path
 
     def _refuse_unused_orders(self) -> None:
@@ -218,7 +225,7 @@ class _Preparation:
             if folds and not _is_unsigned(layer.output_quantizer):
                 folds, layer = False, WEIGHTED[type(module)](module, qconfig, None)
         except CreatorError as error:
-            raise error.at(path) from None
+            raise CreatorError(error.what, path, error.hint) from None
         self.first = self.first or qconfig
         self._replace(path, layer)
         if norm is not None:

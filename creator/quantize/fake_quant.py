@@ -95,7 +95,7 @@ class FakeQuant(Quantizer):
         """
         observes = self.training and self._is_on("observer_enabled")
         if observes:
-            self.observer(x)
+            self._observe(x)
         if not self._is_on("fake_quant_enabled") or not self.observer.has_range:
             return x
         scale, zero_point, fixed = self._read() if observes else self._current()
@@ -153,7 +153,13 @@ class FakeQuant(Quantizer):
     def calibrate(self, x: torch.Tensor) -> None:
         """Observes ``x``, unless the observer is off."""
         if self._is_on("observer_enabled"):
+            self._observe(x)
+
+    def _observe(self, x: torch.Tensor) -> None:
+        try:
             self.observer(x)
+        except CreatorError as error:
+            raise error.at(self.where) from None
 
     def freeze(self) -> None:
         """Switches the observer off: scale and zero point stay as they are."""

@@ -29,12 +29,14 @@ def rounding_of(mode: int | str) -> Rounding:
 
 
 def quantized(ctx: Any, x: torch.Tensor, scale: Number, zero_point: Number, low: int, high: int,
-              rounding: Rounding) -> torch.Tensor:  # fmt: skip
+              rounding: Rounding, nan_is_low: bool) -> torch.Tensor:  # fmt: skip
     """``(clamp(round(x / scale) + zero_point, low, high) - zero_point) * scale``, shape and dtype of ``x``.
 
-    Keeps in ``ctx`` what :func:`gradients` needs. NaN becomes ``low``, as in torch's kernels.
+    Keeps in ``ctx`` what :func:`gradients` needs. NaN stays NaN, or becomes ``low`` as in torch's kernels.
     """
-    units = _units(x.to(work_dtype(x.dtype)), scale).nan_to_num_(-torch.inf, torch.inf, -torch.inf)
+    units = _units(x.to(work_dtype(x.dtype)), scale)
+    if nan_is_low:
+        units = units.nan_to_num_(-torch.inf, torch.inf, -torch.inf)
     codes = rounded(units, rounding)
     shifted = not isinstance(zero_point, int) or zero_point != 0
     if shifted:

@@ -53,13 +53,14 @@ class LSQQuantize(torch.autograd.Function):
     ``g * (quant_max - z)`` above. x / s is x * (1 / s), as in torch's kernels.
 
     Args:
-        x: floating-point, any shape. NaN becomes the smallest code.
+        x: floating-point, any shape. NaN becomes the smallest code unless ``nan_is_low`` is false.
         scale: positive; one element, or one for each index along ``ch_axis``.
         zero_point: integers, one or one for each index along ``ch_axis``; without a gradient.
         grad_factor: of the scale's gradient; the paper takes 1 / sqrt(numel * quant_max).
         quant_min, quant_max: the range of codes.
         ch_axis: any axis, also negative; ``None`` for one scale.
         rounding_key: a Rounding, or AMD Quark's 2 (half up), 3 (half away) or 8 (half to even).
+        nan_is_low: as in torch's kernels; false keeps NaN, so that the loss shows it.
 
     Raises:
         CreatorError: for a scale outside 2**-126 ... 2**126 and an axis that ``x`` does not have.
@@ -67,7 +68,8 @@ class LSQQuantize(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, scale: torch.Tensor, zero_point: Number, grad_factor: float, quant_min: int,
-                quant_max: int, ch_axis: int | None = None, rounding_key: int | str = 8) -> torch.Tensor:  # fmt: skip
+                quant_max: int, ch_axis: int | None = None, rounding_key: int | str = 8,
+                nan_is_low: bool = True) -> torch.Tensor:  # fmt: skip
         """See the class."""
         steps = _checked(scale, x.ndim, ch_axis)
         if ch_axis is not None and scale.numel() != x.shape[ch_axis]:
@@ -76,7 +78,7 @@ class LSQQuantize(torch.autograd.Function):
         if isinstance(zero_point, torch.Tensor):
             zero_point = _along(zero_point, x.ndim, None if zero_point.numel() == 1 else ch_axis)
         ctx.choice = (scale.shape, scale.dtype, grad_factor, ch_axis)
-        return quantized(ctx, x, steps, zero_point, quant_min, quant_max, rounding_of(rounding_key))
+        return quantized(ctx, x, steps, zero_point, quant_min, quant_max, rounding_of(rounding_key), nan_is_low)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
@@ -85,7 +87,7 @@ class LSQQuantize(torch.autograd.Function):
         grad_x, grad_scale = gradients(ctx, grads[0], axis)
         if grad_scale is not None:
             grad_scale = (grad_scale * factor).to(dtype).reshape(shape)
-        return grad_x, grad_scale, None, None, None, None, None, None
+        return grad_x, grad_scale, None, None, None, None, None, None, None
 
 
 class _PowerOfTwo(torch.autograd.Function):
@@ -121,7 +123,8 @@ class LSQ(Learned):
         rounding: of values to codes, in both directions.
 
     Parameters: ``scale``, or ``log2_scale`` with ``power_of_two``. With an axis it has one element until the first data says
-    how many; it is the same parameter afterwards, so an optimizer may be made before.
+    how many; it is the same parameter afterwards, so an optimizer may be made before. From one batch in training to the next a
+    step falls to half of its value at most: Adam, whose steps do not depend on the gradient's size, would make it negative.
     """
 
     scale: torch.nn.Parameter
@@ -139,6 +142,7 @@ class LSQ(Learned):
         if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
             raise CreatorError(f"axis={axis!r} is not an integer", "LSQ", "pass the axis of the channels, or None")
         self.axis, self.power_of_two = axis, bool(power_of_two)
+        self._last: torch.Tensor | None = None
         empty = torch.ones(() if axis is None else (1,))
         if self.power_of_two:
             self.log2_scale = torch.nn.Parameter(empty.zero_())
@@ -172,13 +176,22 @@ class LSQ(Learned):
             step = (old * before + step) / (before + 1)
         parameter.data = (step.log2() if self.power_of_two else step).to(parameter)
 
+    def _hold_positive(self) -> None:
+        """Lets a step fall to half of what it was in the last batch at most: an optimizer's step must not make it negative."""
+        with torch.no_grad():
+            if self._last is not None and self._last.shape == self.scale.shape and self._last.device == self.scale.device:
+                self.scale.copy_(torch.maximum(self.scale, self._last / 2))
+            self._last = self.scale.detach().clone()
+
     def steps(self) -> torch.Tensor:
         """The step or the steps in use, differentiable."""
         return _PowerOfTwo.apply(self.log2_scale) if self.power_of_two else self.scale  # type: ignore[no-any-return]
 
     def _quantize(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training and not self.power_of_two:
+            self._hold_positive()
         factor = 1.0 / math.sqrt(max(x.numel(), 1) * self.high)
-        return LSQQuantize.apply(x, self.steps(), 0, factor, self.low, self.high, self.axis, self.rounding)
+        return LSQQuantize.apply(x, self.steps(), 0, factor, self.low, self.high, self.axis, self.rounding, False)
 
     @property
     def format(self) -> Format:

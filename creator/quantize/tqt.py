@@ -37,12 +37,13 @@ class TQTQuantize(torch.autograd.Function):
     ``g * s * ln 2 * d``, d = round(x / s) - x / s inside, n below and p above; the ceiling passes it unchanged.
 
     Args:
-        inputs: floating-point, any shape. NaN becomes the smallest code.
+        inputs: floating-point, any shape. NaN becomes the smallest code unless ``nan_is_low`` is false.
         log_threshold: log2 of the threshold, one element.
         zero_point: an integer, usually 0: ``(clamp(round(x / s) + z, n, p) - z) * s``, and n - z, p - z in the gradient.
         domain: 2**(bits - 1) for signed codes, 2**bits for unsigned ones; a number or one element.
         round_mode: a Rounding, or AMD Quark's 2 (half up), 3 (half away) or 8 (half to even); the same in both directions.
         signed: false for n = 0.
+        nan_is_low: as in torch's kernels; false keeps NaN, so that the loss shows it.
 
     Raises:
         CreatorError: for a domain that is no power of two, and a threshold that is NaN or beyond the formats.
@@ -50,7 +51,7 @@ class TQTQuantize(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, inputs: torch.Tensor, log_threshold: torch.Tensor, zero_point: Number, domain: int | torch.Tensor,
-                round_mode: int | str, signed: bool = True) -> torch.Tensor:  # fmt: skip
+                round_mode: int | str, signed: bool = True, nan_is_low: bool = True) -> torch.Tensor:  # fmt: skip
         """See the class."""
         domain = int(domain)
         if domain < 1 or domain & (domain - 1) or domain > 1 << 24:
@@ -58,7 +59,7 @@ class TQTQuantize(torch.autograd.Function):
         ctx.scale = 2.0 ** _exponent(float(log_threshold), domain)
         ctx.threshold = (log_threshold.shape, log_threshold.dtype)
         low = -domain if signed else 0
-        return quantized(ctx, inputs, ctx.scale, zero_point, low, domain - 1, rounding_of(round_mode))
+        return quantized(ctx, inputs, ctx.scale, zero_point, low, domain - 1, rounding_of(round_mode), nan_is_low)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
@@ -67,7 +68,7 @@ class TQTQuantize(torch.autograd.Function):
         if grad_scale is not None:
             shape, dtype = ctx.threshold
             grad_scale = (grad_scale * (ctx.scale * math.log(2.0))).to(dtype).reshape(shape)
-        return grad_x, grad_scale, None, None, None, None
+        return grad_x, grad_scale, None, None, None, None, None
 
 
 class TQT(Learned):
@@ -101,7 +102,7 @@ class TQT(Learned):
         self.log2_threshold.fill_(max(log2_threshold, float(self.log2_threshold)) if before else log2_threshold)
 
     def _quantize(self, x: torch.Tensor) -> torch.Tensor:
-        return TQTQuantize.apply(x, self.log2_threshold, 0, self.high + 1, self.rounding, self.signed)
+        return TQTQuantize.apply(x, self.log2_threshold, 0, self.high + 1, self.rounding, self.signed, False)
 
     @property
     def format(self) -> FixedPoint:

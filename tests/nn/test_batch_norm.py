@@ -81,7 +81,16 @@ def train_reference(pair, x):
     fmt = linear.weight_format
     weight = torch.from_numpy(fmt.from_integers(fmt.to_integers((linear.weight.detach() * scale[:, None]).numpy())))
     y = (x.double() @ weight.T / scale.double()).float()
-    return reference, reference(y if linear.bias is None else y + linear.bias.detach())
+    bias = 0.0 if linear.bias is None else linear.bias.detach()
+    before, after = (tensor.double().square().sum(1) for tensor in (linear.weight.detach() * scale[:, None], weight))
+    if bool(((after / before - 1).abs() <= 0.1).all()):
+        return reference, reference(y + bias)
+    # Weights that saturate: the statistics are those of the sum with the weights as they are.
+    plain = x @ linear.weight.detach().T + bias
+    reference(plain)
+    variance, mean = torch.var_mean(plain, 0, correction=0)
+    shift = 0.0 if norm.bias is None else norm.bias.detach()
+    return reference, (y + bias - mean) / torch.sqrt(variance + norm.eps) * gamma + shift
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -100,6 +109,23 @@ def test_training_normalises_and_keeps_statistics_as_torch_does_on_the_quantized
         difference = codes_of(y, fmt) - fmt.to_integers(expected.detach().numpy())
         assert np.abs(difference).max() <= 1  # float32 sums may differ at a tie
         assert np.count_nonzero(difference) <= 1
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.1, 0.01])
+def test_weights_that_saturate_do_not_make_the_statistics_run_away(spread):
+    torch.manual_seed(5)
+    linear, norm = nn.Linear(16, 4, weight=FixedPoint(8, 6)), nn.BatchNorm1d(4)
+    reference = torch.nn.BatchNorm1d(4)
+    model = torch.nn.Sequential(nn.Quantize(FixedPoint(12, 11)), linear, norm)
+    for step in range(300):
+        x = torch.randn(256, 16, generator=seeded(step)) * spread
+        trained = model(x)
+        reference(model[0](x) @ linear.weight.detach().T + linear.bias.detach())
+    saturated = (linear.weight * norm.scale(torch.float32)[:, None]).abs().max() > linear.weight_format.max_value
+    assert bool(saturated) == (spread < 1)
+    torch.testing.assert_close(norm.running_var, reference.running_var, rtol=0.05, atol=1e-7)
+    evaluated = model.eval()(x)
+    assert (trained - evaluated).abs().mean() < 0.1  # training shows what evaluation will
 
 
 def test_eval_leaves_the_statistics_alone():

@@ -244,11 +244,31 @@ def test_training_finds_a_good_step_and_a_useless_one_is_refused():
                 call()
     plain = LSQ(4)
     plain(x)
+    plain.eval()
     with torch.no_grad():
         plain.scale.neg_()
     for call in (lambda: plain(x), lambda: plain.format):
         with pytest.raises(CreatorError, match=r"a learned step is -.*power_of_two=True"):
             call()
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_the_step_of_an_optimizer_cannot_make_a_learned_step_negative(axis):
+    x = torch.randn(3, 4000, generator=seeded(17)) * 0.1
+    module = LSQ(8, axis=axis)
+    optimizer = torch.optim.Adam(module.parameters(), 0.05)  # many times the learned step itself
+    module.calibrate(x)
+    held = 0
+    for _ in range(60):
+        optimizer.zero_grad()
+        (module(x) - x).square().mean().backward()
+        used = module.scale.detach().clone()
+        optimizer.step()
+        wanted = module.scale.detach().clone()
+        module(x)
+        assert torch.equal(module.scale.detach(), torch.maximum(wanted, used / 2))
+        held += int((wanted < used / 2).sum())
+    assert held  # else nothing was tested
 
 
 @settings(derandomize=True, deadline=None)

@@ -352,10 +352,10 @@ def test_batch_normalisation_of_another_size() -> None:
         creator.trace(Sequential(nn.Quantize(IN), nn.Linear(4, 2), nn.BatchNorm1d(3)), 4)
 
 
-@pytest.mark.parametrize("parallelism", ["full", "8", "", "SERIAL", 8, None])
+@pytest.mark.parametrize("parallelism", ["full", "8", "", "SERIAL", 8.0, True])
 def test_parallelism(parallelism: object) -> None:
     model = Sequential(nn.Quantize(IN), nn.Linear(4, 2))
-    what = f"parallelism={parallelism!r} is not supported"
+    what = f"parallelism={parallelism!r} is unknown"
     refusal(lambda: creator.translate(model, parallelism, input_shape=4), "schedule", what, "serial")
 
 
