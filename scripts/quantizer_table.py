@@ -76,7 +76,7 @@ FAMILIES: list[tuple[str, list[Row]]] = [
         ("`prepare`, `prepare_qat`, `fuse_modules`", "creator:prepare", FREE, "tests/preparation/test_prepare.py"),
         ("`convert`", "creator:convert", POWER, "tests/preparation/test_convert.py"),
         ("ConvBn, LinearBn with QAT", "creator.nn:BatchNorm2d", "folded into weights and bias", "tests/nn/test_conv.py"),
-        ("`freeze_bn_stats`, `update_bn_stats`", "creator.nn:BatchNorm1d", FREE, "tests/nn/test_conv.py"),
+        ("`freeze_bn_stats`, `update_bn_stats`: `freeze_stats()`, `freeze_stats(False)`", "creator.nn:BatchNorm1d", FREE, "tests/nn/test_conv.py"),
         ("`QuantStub`, `DeQuantStub`, `QuantWrapper`", "creator.nn:QuantWrapper", FREE, "tests/preparation/test_prepare.py"),
         ("integer linear", "creator.nn.requantize:Requantizer", MULTIPLIER, "tests/nn/test_requantize.py"),
         ("numeric debugger", "creator:compare", FREE, "tests/diagnostics/test_compare.py"),
