@@ -83,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
 
     synthesize = command("synthesize", "synthesize, place and route", "creator synthesize build --target ecp5-25k")
     synthesize.add_argument("build", metavar="FOLDER", help="a build folder")
-    synthesize.add_argument("--target", default="ecp5-25k", metavar="T", help="ecp5-25k, ecp5-45k, ecp5-85k, ice40-up5k, xc7")
+    targets = "ecp5-25k, ecp5-45k, ecp5-85k, ice40-up5k, lifcl-40, gw1n-9c, gw2a-18c, xc7"
+    synthesize.add_argument("--target", default="ecp5-25k", metavar="T", help=targets)
     synthesize.add_argument("--bitstream", metavar="FILE", help="write a bitstream; its pins are where the router put them")
     synthesize.add_argument("--require-mhz", type=float, metavar="F", help="exit with 1 if the clock does not reach F MHz")
     synthesize.set_defaults(run=_synthesize)

@@ -52,6 +52,9 @@ _TOOLS = (
     ("yosys", "synthesis"),
     ("nextpnr-ecp5", "place and route for ECP5"),
     ("nextpnr-ice40", "place and route for iCE40"),
+    ("nextpnr-nexus", "place and route for Nexus"),
+    ("nextpnr-himbaechel-gowin", "place and route for Gowin"),
+    ("gowin_pack", "bitstreams for Gowin"),
 )
 
 
