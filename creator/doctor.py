@@ -47,6 +47,7 @@ _PACKAGES = (
     ("safetensors", "saved graphs and weights", True),
     ("torch", "training and tracing", True),
     ("cocotb", "simulation with protocol checks", True),
+    ("edalize", "export to Vivado and Quartus", False),
 )
 _TOOLS = (
     ("yosys", "synthesis"),
