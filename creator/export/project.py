@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def export_project(
 
     Args:
         build: folder that ``design.write`` made.
-        folder: where to put the project; replaced if it is an earlier export with nothing added.
+        folder: where to put the project; replaced if it is an earlier export with nothing added or changed.
         tool: ``vivado``, ``quartus`` or ``fusesoc``.
         part: the device; by default a small Artix 7 or Cyclone V.
         clock_mhz: clock of the timing constraint.
@@ -98,7 +99,7 @@ def export_project(
 
 
 def _check_target(target: Path, build: BuildFolder) -> None:
-    """Refuses a folder with anything in it that an earlier export did not write, and the build itself."""
+    """Refuses a folder with anything in it that is not as an earlier export wrote it, and the build itself."""
     try:
         target.lstat()
     except FileNotFoundError:
@@ -116,15 +117,19 @@ def _check_target(target: Path, build: BuildFolder) -> None:
         if (path.is_symlink() or not path.is_dir()) and name not in ours:
             what = f"holds {name}, which an export did not write, so it is not overwritten"
             raise CreatorError(what, str(target), "choose another output folder, or move that away")
+        if path.is_file() and name != RECORD and sha256(path.read_bytes()).hexdigest() != ours[name]:
+            what = f"its {name} was changed since it was exported, so it is not overwritten"
+            raise CreatorError(what, str(target), "choose another output folder, or move that away")
 
 
-def _recorded(target: Path) -> set[str]:
+def _recorded(target: Path) -> dict[str, str]:
+    """The files of an earlier export and their hashes; empty if there is none."""
     try:
         record = json.loads((target / RECORD).read_text())
     except (OSError, ValueError, RecursionError):
-        return set()
+        return {}
     hashes = record.get("sha256") if isinstance(record, dict) and record.get("kind") == KIND else None
-    return {RECORD, *hashes} if isinstance(hashes, dict) else set()
+    return {RECORD: "", **hashes} if isinstance(hashes, dict) else {}
 
 
 def _replace(target: Path, files: FileSet) -> None:

@@ -128,7 +128,7 @@ def _gowin(name: str, part: str, sites: str, capacity: dict[str, int]) -> Target
         sites=tuple(sites.split()),
         pin_file=("--vopt=cst=", "cst", 'IO_LOC "{port}" {site};'),
         pack=("-d", device, "-o", "network.bit", "network.json"),
-        untimed="paths into and out of DSP blocks",
+        untimed="paths out of memories, into and out of DSP blocks",
     )
 
 

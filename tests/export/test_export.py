@@ -208,6 +208,14 @@ def test_an_export_replaces_an_export_and_nothing_else(small_build: Path, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["build", "p"]
 
 
+def test_a_constraint_that_was_changed_is_not_overwritten(small_build: Path, tmp_path: Path) -> None:
+    export(small_build, tmp_path / "p", "vivado")
+    (tmp_path / "p" / f"{TOP}.xdc").write_text("mine")
+    with pytest.raises(CreatorError, match=rf"its {TOP}\.xdc was changed"):
+        export(small_build, tmp_path / "p", "vivado")
+    assert (tmp_path / "p" / f"{TOP}.xdc").read_text() == "mine"
+
+
 def test_folders_that_are_not_an_export_are_refused(small_build: Path, small_graph: creator.Graph, tmp_path: Path) -> None:
     other = creator.translate(small_graph).write(tmp_path / "other")
     (tmp_path / "file").write_text("precious")
