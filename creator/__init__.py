@@ -15,6 +15,7 @@ from creator.formats import FixedPoint, Overflow, Rounding
 if TYPE_CHECKING:
     from creator import nn, optim, quantize
     from creator.diagnostics import compare, summarize
+    from creator.export import export_project
     from creator.graph import Graph, load
     from creator.preparation import QConfig, QConfigMapping, Target, calibrate, convert, prepare
     from creator.render import Design, estimate, translate
@@ -33,6 +34,7 @@ _LAZY = {
     "prepare": "creator.preparation",
     "compare": "creator.diagnostics",
     "summarize": "creator.diagnostics",
+    "export_project": "creator.export",
     "Graph": "creator.graph",
     "load": "creator.graph",
     "trace": "creator.tracing",
@@ -59,6 +61,7 @@ __all__ = [
     "compare",
     "convert",
     "estimate",
+    "export_project",
     "load",
     "nn",
     "optim",

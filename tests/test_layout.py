@@ -225,6 +225,7 @@ MAY_IMPORT = {
     "creator/simulation": GRAPH
     | {"creator.simulation", "creator.build_folder", "creator.tools", "creator.resources", "numpy", "cocotb_tools"},
     "creator/synthesis": CORE | {"creator.synthesis", "creator.simulation", "creator.build_folder", "creator.tools"},
+    "creator/export": CORE | {"creator.export", "creator.render", "creator.build_folder"},
     "creator/quantize": CORE | {"creator.quantize", "numpy", "torch"},
     "creator/nn": CORE | {"creator.nn", "creator.quantize", "numpy", "torch"},
     "creator/optim": CORE | {"creator.optim", "creator.quantize", "torch"},
@@ -281,6 +282,7 @@ def test_torch_is_nowhere_below_the_layers_that_train_and_trace() -> None:
         "render",
         "simulation",
         "synthesis",
+        "export",
         "build_folder",
         "tools",
     )

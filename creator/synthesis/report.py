@@ -15,7 +15,7 @@ class Report:
         luts: look-up tables, those used as carry chains and distributed RAM included; logic cells on iCE40.
         ffs: flip-flops.
         brams: block RAMs; on xc7 in units of 36 kbit.
-        dsps: multiplier blocks.
+        dsps: multiplier blocks; on Gowin and Nexus, multipliers of 18 x 18 bits.
         fmax_mhz: highest clock after place and route; ``None`` where the target has none.
         inferences_per_second: at that clock, at the planned interval; ``None`` likewise.
         critical_path: what the slowest path runs from and to, in the network's terms; empty likewise.
@@ -24,6 +24,7 @@ class Report:
         folder: where logs, netlist and this report are.
         bitstream: the file, if one was asked for.
         edited: files of the build that are not as they were translated.
+        untimed: paths that the router has no delays for, so that ``fmax_mhz`` is an upper bound; empty if there are none.
     """
 
     target: str
@@ -39,6 +40,7 @@ class Report:
     folder: str
     bitstream: str | None = None
     edited: tuple[str, ...] = ()
+    untimed: str = ""
 
     def summary(self) -> dict[str, Any]:
         """The figures as plain values, for ``--json``."""
@@ -60,6 +62,7 @@ class Report:
             rows.append(("fmax after place and route", f"{self.fmax_mhz:.1f} MHz"))
             rows.append(("inferences per second at fmax", f"{self.inferences_per_second:,.0f}"))
             rows.append(("critical path", self.critical_path))
+            rows += [("not in fmax", self.untimed)] if self.untimed else []
         if self.edited:
             rows.append(("edited since translation", ", ".join(self.edited)))
         return rows

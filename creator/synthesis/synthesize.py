@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from typing import Any
 from creator.build_folder import BuildFolder
 from creator.errors import CreatorError, as_output_file
 from creator.simulation.job import STANDARD, compile_design, first_error
+from creator.synthesis.nextpnr import prepare
 from creator.synthesis.report import Report
 from creator.synthesis.targets import Target, find_target
 from creator.tools import find_tool, run_tool
@@ -37,7 +39,8 @@ def synthesize(
 
     Args:
         build: folder that ``design.write`` made.
-        target: ``ecp5-25k``, ``ecp5-45k``, ``ecp5-85k``, ``ice40-up5k``, or ``xc7`` (resources only).
+        target: ``ecp5-25k``, ``ecp5-45k``, ``ecp5-85k``, ``ice40-up5k``, ``lifcl-40``, ``gw1n-9c``, ``gw2a-18c``, or ``xc7``
+            (resources only).
         bitstream: file to write a bitstream to. Pins are then wherever the router put them.
         progress: called with a line as each step begins.
 
@@ -168,14 +171,14 @@ write_json mapped.json
             *self.target.device,
             *("--json", "mapped.json", "--report", "routed.json", option, f"network.{suffix}"),
             *("--freq", str(self.target.aim_mhz), "--timing-allow-fail", "--seed", str(SEED)),
-            *(["--lpf-allow-unconstrained"] if suffix == "config" else ["--pcf-allow-unconstrained"]),
+            *prepare(self.target, self.build.top, self.scratch),
         ]
         self._step(f"{self.target.router}: place and route", command, "nextpnr.log")
         return dict(json.loads((self.scratch / "routed.json").read_text()))
 
     def _pack(self, bitstream: Path) -> None:
-        packer, suffix = str(self.target.packer), self.target.config[1]
-        self._step(f"{packer}: bitstream", [self.tools[packer], f"network.{suffix}", "network.bit"], f"{packer}.log")
+        packer = str(self.target.packer)
+        self._step(f"{packer}: bitstream", [self.tools[packer], *self.target.pack], f"{packer}.log")
         partial = bitstream.with_name(f".{bitstream.name}.{os.getpid()}")
         shutil.copy(self.scratch / "network.bit", partial)
         partial.replace(bitstream)
@@ -184,22 +187,21 @@ write_json mapped.json
         target, used = self.target, routed.get("utilization", {})
         luts = sum(count * target.luts.get(name, 0) for name, count in cells.items())
         fmax = next((float(clock["achieved"]) for clock in routed.get("fmax", {}).values()), None)
-        places = {"luts": target.used, "brams": next(iter(target.brams)), "dsps": target.dsps[0]}
-        places |= {"brams": "ICESTORM_RAM", "dsps": "ICESTORM_DSP"} if target.packer == "icepack" else {"ffs": "TRELLIS_FF"}
         return Report(
             target=target.name,
-            luts=int(used[target.used]["used"]) if used else luts,
+            luts=sum(int(used[name]["used"]) * units for name, units in target.used.items()) if used else luts,
             ffs=sum(count for name, count in cells.items() if name.startswith(target.ffs)),
             brams=sum(count * target.brams.get(name, 0) for name, count in cells.items()),
-            dsps=sum(cells.get(name, 0) for name in target.dsps),
+            dsps=math.ceil(sum(cells.get(name, 0) * units for name, units in target.dsps.items())),
             fmax_mhz=fmax,
             inferences_per_second=None if fmax is None else fmax * 1e6 / int(self.build.manifest["interval"]),
             critical_path=_critical_path(routed, self.build),
-            available={label: int(used[name]["available"]) for label, name in places.items() if name in used},
+            available={label: int(used[name]["available"]) for label, name in target.places.items() if name in used},
             cells=cells,
             folder=str(self._folder()),
             bitstream=None if bitstream is None else str(bitstream),
             edited=self.build.edited(),
+            untimed=target.untimed,
         )
 
     def _keep(self, report: Report) -> None:

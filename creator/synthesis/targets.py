@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from creator.errors import CreatorError
+from creator.synthesis.sites import GW1N_PBGA256, GW2A_PBGA256, LIFCL_BG400
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,18 @@ class Target:
         device: nextpnr's arguments that choose device, speed grade and package.
         config: nextpnr's option that writes the configuration, and the file's suffix.
         packer: the program that makes a bitstream of it.
-        pins: user pins of the package; 0 without place and route.
+        pins: user pins of the package that may be used; 0 without place and route.
         aim_mhz: clock that nextpnr is asked for; more than it can reach makes it try hard.
         luts, ffs, brams, dsps: cells of each kind, as Yosys counts them, and how many units each is.
-        used: for the first of these names that nextpnr's report has, its count replaces Yosys's for LUTs.
+        used: resources in nextpnr's report, and how many LUTs each is; their sum replaces Yosys's count.
+        places: the name in nextpnr's report of what the device has of luts, ffs, brams and dsps.
+        capacity: how many luts, ffs, brams and dsps the device has, in the units of the report; empty for a family.
+        free_pins: nextpnr's options that let it choose the pins.
+        sites: pins for the ports, the clock's first, where nextpnr cannot choose them.
+        pin_file: nextpnr's option for a file of such pins, the file's suffix, and its line for one port.
+        pack: the packer's arguments.
+        open_carry: the carry input of a chain's first cell must be left open; Yosys ties it to 0.
+        untimed: paths that nextpnr has no delays for, so that the clock that it reports is too good.
     """
 
     name: str
@@ -35,11 +44,23 @@ class Target:
     luts: dict[str, int]
     ffs: tuple[str, ...]
     brams: dict[str, float]
-    dsps: tuple[str, ...]
-    used: str = ""
+    dsps: dict[str, float]
+    used: dict[str, int] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    capacity: dict[str, int] = field(default_factory=dict)
+    free_pins: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    pin_file: tuple[str, str, str] = ("", "", "")
+    pack: tuple[str, ...] = ()
+    open_carry: bool = False
+    untimed: str = ""
 
 
-def _ecp5(size: str) -> Target:
+def _capacity(luts: int, ffs: int, brams: int, dsps: int) -> dict[str, int]:
+    return {"luts": luts, "ffs": ffs, "brams": brams, "dsps": dsps}
+
+
+def _ecp5(size: str, luts: int, brams: int, dsps: int) -> Target:
     return Target(
         name=f"ecp5-{size}",
         synth="synth_ecp5",
@@ -53,8 +74,12 @@ def _ecp5(size: str) -> Target:
         luts={"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
         ffs=("TRELLIS_FF",),
         brams={"DP16KD": 1},
-        dsps=("MULT18X18D",),
-        used="TRELLIS_COMB",
+        dsps={"MULT18X18D": 1},
+        used={"TRELLIS_COMB": 1},
+        places={"luts": "TRELLIS_COMB", "ffs": "TRELLIS_FF", "brams": "DP16KD", "dsps": "MULT18X18D"},
+        capacity=_capacity(luts, luts, brams, dsps),
+        free_pins=("--lpf-allow-unconstrained",),
+        pack=("network.config", "network.bit"),
     )
 
 
@@ -70,9 +95,68 @@ _ICE40_UP5K = Target(
     luts={"SB_LUT4": 1},
     ffs=("SB_DFF",),
     brams={"SB_RAM40_4K": 1},
-    dsps=("SB_MAC16",),
-    used="ICESTORM_LC",
+    dsps={"SB_MAC16": 1},
+    used={"ICESTORM_LC": 1},
+    # A logic cell has one LUT and one flip-flop.
+    places={"luts": "ICESTORM_LC", "ffs": "ICESTORM_LC", "brams": "ICESTORM_RAM", "dsps": "ICESTORM_DSP"},
+    capacity=_capacity(5280, 5280, 30, 8),
+    free_pins=("--pcf-allow-unconstrained",),
+    pack=("network.asc", "network.bit"),
 )
+
+
+def _gowin(name: str, part: str, sites: str, capacity: dict[str, int]) -> Target:
+    family, device = name.split("-")[0], name.upper()
+    memories = ("SP", "SPX9", "SDPB", "SDPX9B", "DPB", "DPX9B", "pROM", "pROMX9")
+    return Target(
+        name=name,
+        synth=f"synth_gowin -family {family}",
+        router="nextpnr-himbaechel-gowin",
+        device=("--device", part, "--vopt", f"family={device}"),
+        config=("--write", "json"),
+        packer="gowin_pack",
+        pins=len(sites.split()),
+        aim_mhz=200,
+        luts={"LUT1": 1, "LUT2": 1, "LUT3": 1, "LUT4": 1, "ALU": 1, "RAM16SDP4": 4},
+        ffs=("DFF",),
+        brams=dict.fromkeys(memories, 1.0),
+        # In units of multipliers of 18 x 18 bits, of which one is two of 9 x 9.
+        dsps={"MULT9X9": 0.5, "MULT18X18": 1, "MULT36X36": 4, "MULTALU18X18": 2, "MULTALU36X18": 2, "MULTADDALU18X18": 2},
+        used={"LUT4": 1, "ALU": 1, "RAM16SDP4": 4},
+        places={"luts": "LUT4", "ffs": "DFF", "brams": "BSRAM", "dsps": "MULT18X18"},
+        capacity=capacity,
+        sites=tuple(sites.split()),
+        pin_file=("--vopt=cst=", "cst", 'IO_LOC "{port}" {site};'),
+        pack=("-d", device, "-o", "network.bit", "network.json"),
+        untimed="paths out of memories, into and out of DSP blocks",
+    )
+
+
+_LIFCL_40 = Target(
+    name="lifcl-40",
+    synth="synth_nexus",
+    router="nextpnr-nexus",
+    # The default router does not reach the clock buffer from a clock pin.
+    device=("--device", "LIFCL-40-9BG400C", "--router", "router1"),
+    config=("--fasm", "fasm"),
+    packer="prjoxide",
+    pins=len(LIFCL_BG400.split()),
+    aim_mhz=200,
+    luts={"LUT4": 1, "INV": 1, "CCU2": 2, "WIDEFN9": 2, "DPR16X4": 6},
+    ffs=("FD1P3",),
+    brams={"PDPSC16K": 1, "PDP16K": 1, "DP16K": 1},
+    # In units of multipliers of 18 x 18 bits, of which one is two of 9 x 9.
+    dsps={"MULT9X9": 0.5, "MULTPREADD9X9": 0.5, "MULT18X18": 1, "MULTPREADD18X18": 1, "MULTADDSUB18X18": 1}
+    | {"MULTADDSUB9X9WIDE": 2, "MULT18X36": 2, "MULT36X36": 4, "MULTADDSUB36X36": 4},
+    used={"OXIDE_COMB": 1},
+    places={"luts": "OXIDE_COMB", "ffs": "OXIDE_FF", "brams": "OXIDE_EBR", "dsps": "MULT18_CORE"},
+    capacity=_capacity(32256, 32256, 84, 56),
+    sites=tuple(LIFCL_BG400.split()),
+    pin_file=("--pdc=", "pdc", "ldc_set_location -site {{{site}}} [get_ports {{{port}}}]"),
+    pack=("pack", "network.fasm", "network.bit"),
+    open_carry=True,
+)
+
 
 _XC7 = Target(
     name="xc7",
@@ -88,10 +172,20 @@ _XC7 = Target(
     | {"SRL16E": 1, "SRLC32E": 1, "INV": 1},
     ffs=("FDRE", "FDSE", "FDCE", "FDPE"),
     brams={"RAMB18E1": 0.5, "RAMB36E1": 1},
-    dsps=("DSP48E1",),
+    dsps={"DSP48E1": 1},
 )
 
-TARGETS = {target.name: target for target in (_ecp5("25k"), _ecp5("45k"), _ecp5("85k"), _ICE40_UP5K, _XC7)}
+_ALL = (
+    _ecp5("25k", 24288, 56, 28),
+    _ecp5("45k", 43848, 108, 72),
+    _ecp5("85k", 83640, 208, 156),
+    _ICE40_UP5K,
+    _LIFCL_40,
+    _gowin("gw1n-9c", "GW1N-LV9PG256C6/I5", GW1N_PBGA256, _capacity(8640, 6480, 26, 20)),
+    _gowin("gw2a-18c", "GW2A-LV18PG256C8/I7", GW2A_PBGA256, _capacity(20736, 15552, 46, 48)),
+    _XC7,
+)
+TARGETS = {target.name: target for target in _ALL}
 
 
 def find_target(name: str) -> Target:
