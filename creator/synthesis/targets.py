@@ -22,6 +22,7 @@ class Target:
         aim_mhz: clock that nextpnr is asked for; more than it can reach makes it try hard.
         luts, ffs, brams, dsps: cells of each kind, as Yosys counts them, and how many units each is.
         used: for the first of these names that nextpnr's report has, its count replaces Yosys's for LUTs.
+        packs: whether registers move into multipliers and memories before place and route; see ``pack_registers``.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Target:
     brams: dict[str, float]
     dsps: tuple[str, ...]
     used: str = ""
+    packs: bool = False
 
 
 def _ecp5(size: str) -> Target:
@@ -55,6 +57,7 @@ def _ecp5(size: str) -> Target:
         brams={"DP16KD": 1},
         dsps=("MULT18X18D",),
         used="TRELLIS_COMB",
+        packs=True,
     )
 
 
