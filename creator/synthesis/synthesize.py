@@ -27,6 +27,8 @@ STREAM_PINS = 8
 
 SEED = 1
 
+RAM = "vhdl/creator_ram.vhd"
+
 
 def synthesize(
     build: str | os.PathLike[str],
@@ -147,9 +149,11 @@ class _Flow:
         top = self.build.top
         # GHDL's Verilog does not carry the attribute rom_style of these memories.
         block = "".join(f'setattr -set ram_style "block" {name}/m:*\n' for name in self.build.manifest.get("block_roms", []))
+        # Else Yosys builds logic for a word that is read while it is written; of that creator_ram promises nothing.
+        written = "setattr -set no_rw_check 1 creator_ram_*/m:*\n" if RAM in self.build.manifest["sources"] else ""
         script = f"""read_verilog network.v
 hierarchy -check -top {top}
-{block}proc
+{block}{written}proc
 check -assert
 select -assert-none t:$dlatch t:$adlatch t:$dlatchsr
 {self.target.synth} -top {top}
