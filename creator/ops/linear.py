@@ -25,8 +25,9 @@ from creator.ops.base import (
 )
 from creator.ops.quantize import requantizer_stages, rounded_interval
 
-MAC_STAGES = 4
-"""Registers from an address to a sum with one input lane: memory, operands, product, accumulator."""
+MAC_STAGES = 5
+"""Registers from an address to a sum with one input lane: memory, its output, operands, product, accumulator. With two between
+a memory and a product both the block RAM and the multiplier have a register of their own at that end."""
 
 
 @dataclass(frozen=True, eq=False)

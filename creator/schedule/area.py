@@ -100,7 +100,8 @@ class Parts:
             self.rom(groups, lanes.output * bias_bits)
             self.ffs["operand"] += lanes.output * bias_bits
         self._products(array)
-        self.ffs["operand"] += lanes.input * array.activation_bits
+        self.ffs["operand"] += lanes.input * (array.activation_bits + x.format.total_bits)
+        self.ffs["read"] += array.word_bits
         for (terms, bits), before in zip(
             array.level_bits(sum_bits - op.align(x)), [lanes.input, *_terms(lanes.input)], strict=False
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -20,11 +20,12 @@ class Report:
         inferences_per_second: at that clock, at the planned interval; ``None`` likewise.
         critical_path: what the slowest path runs from and to, in the network's terms; empty likewise.
         available: how many luts, ffs, brams and dsps the device has; empty likewise.
-        cells: every cell that Yosys counts after mapping.
+        cells: every cell that Yosys counts after mapping, without the flip-flops that moved into other blocks.
         folder: where logs, netlist and this report are.
         bitstream: the file, if one was asked for.
         edited: files of the build that are not as they were translated.
         untimed: paths that the router has no delays for, so that ``fmax_mhz`` is an upper bound; empty if there are none.
+        packed: how many memories and multipliers took in registers, and how many flip-flops that saved; empty where none can.
     """
 
     target: str
@@ -41,6 +42,7 @@ class Report:
     bitstream: str | None = None
     edited: tuple[str, ...] = ()
     untimed: str = ""
+    packed: dict[str, int] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """The figures as plain values, for ``--json``."""

@@ -16,7 +16,9 @@ from creator.build_folder import BuildFolder
 from creator.errors import CreatorError, as_output_file
 from creator.simulation.job import STANDARD, compile_design, first_error
 from creator.synthesis.nextpnr import prepare
+from creator.synthesis.pack_registers import pack_registers
 from creator.synthesis.report import Report
+from creator.synthesis.rom_files import with_rom_files
 from creator.synthesis.targets import Target, find_target
 from creator.tools import find_tool, run_tool
 
@@ -26,6 +28,8 @@ STREAM_PINS = 8
 """Clock, reset, and valid, ready and last on both sides; the data come on top."""
 
 SEED = 1
+
+RAM = "vhdl/creator_ram.vhd"
 
 
 def synthesize(
@@ -92,10 +96,11 @@ class _Flow:
     def run(self, bitstream: Path | None) -> Report:
         self._verilog()
         cells = self._yosys()
+        packed = self._pack_registers(cells) if self.target.packs else {}
         routed = self._route() if self.target.router else {}
         if bitstream is not None:
             self._pack(bitstream)
-        report = self._report(cells, routed, bitstream)
+        report = self._report(cells, packed, routed, bitstream)
         self._keep(report)
         return report
 
@@ -112,10 +117,14 @@ class _Flow:
     def _log_hint(self, log: str) -> str:
         folder = self._folder()
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("network.v", log):
-            if (self.scratch / name).is_file():
-                shutil.copy(self.scratch / name, folder / name)
+        self._copy(folder, "network.v", log)
         return f"the whole log is in {folder / log}"
+
+    def _copy(self, folder: Path, *names: str) -> None:
+        """Those of the files that there are, and the contents of the ROMs."""
+        for path in (*(self.scratch / name for name in names), *self.scratch.glob("*.mem")):
+            if path.is_file():
+                shutil.copy(path, folder / path.name)
 
     def _folder(self) -> Path:
         return self.build.path / "synthesis" / self.target.name
@@ -134,16 +143,20 @@ class _Flow:
             )
         # GHDL 2.0 replaces a latch, and a signal without a driver, by undefined bits: silently, with exit status 0.
         verilog = with_wide_constants((self.scratch / "network.v").read_text())
-        (self.scratch / "network.v").write_text(verilog)
+        verilog, contents = with_rom_files(verilog)
+        for name, text in (contents | {"network.v": verilog}).items():
+            (self.scratch / name).write_text(text)
         _refuse(verilog, r"=\s*\d+'b[01]*[XxZz]", "a latch or an undriven signal", self.build)
 
     def _yosys(self) -> dict[str, int]:
         top = self.build.top
         # GHDL's Verilog does not carry the attribute rom_style of these memories.
         block = "".join(f'setattr -set ram_style "block" {name}/m:*\n' for name in self.build.manifest.get("block_roms", []))
+        # Else Yosys builds logic for a word that is read while it is written; of that creator_ram promises nothing.
+        written = "setattr -set no_rw_check 1 creator_ram_*/m:*\n" if RAM in self.build.manifest["sources"] else ""
         script = f"""read_verilog network.v
 hierarchy -check -top {top}
-{block}proc
+{block}{written}proc
 check -assert
 select -assert-none t:$dlatch t:$adlatch t:$dlatchsr
 {self.target.synth} -top {top}
@@ -164,6 +177,17 @@ write_json mapped.json
         counts: dict[str, int] = modules[f"\\{top}"]["num_cells_by_type"]
         return {name: count for name, count in sorted(counts.items()) if not name.startswith("$")}
 
+    def _pack_registers(self, cells: dict[str, int]) -> dict[str, int]:
+        """Moves flip-flops into multipliers and memories, and takes them from ``cells``."""
+        path = self.scratch / "mapped.json"
+        netlist = json.loads(path.read_text())
+        packed = pack_registers(netlist, self.build.top)
+        path.write_text(json.dumps(netlist))
+        gone = packed["flip-flops"]
+        if gone:
+            cells["TRELLIS_FF"] -= gone
+        return packed
+
     def _route(self) -> dict[str, Any]:
         option, suffix = self.target.config
         command = [
@@ -183,7 +207,7 @@ write_json mapped.json
         shutil.copy(self.scratch / "network.bit", partial)
         partial.replace(bitstream)
 
-    def _report(self, cells: dict[str, int], routed: dict[str, Any], bitstream: Path | None) -> Report:
+    def _report(self, cells: dict[str, int], packed: dict[str, int], routed: dict[str, Any], bitstream: Path | None) -> Report:
         target, used = self.target, routed.get("utilization", {})
         luts = sum(count * target.luts.get(name, 0) for name, count in cells.items())
         fmax = next((float(clock["achieved"]) for clock in routed.get("fmax", {}).values()), None)
@@ -198,6 +222,7 @@ write_json mapped.json
             critical_path=_critical_path(routed, self.build),
             available={label: int(used[name]["available"]) for label, name in target.places.items() if name in used},
             cells=cells,
+            packed=packed,
             folder=str(self._folder()),
             bitstream=None if bitstream is None else str(bitstream),
             edited=self.build.edited(),
@@ -208,9 +233,7 @@ write_json mapped.json
         folder = self._folder()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for name in ("network.v", "ghdl.log", "yosys.log", "nextpnr.log", "synthesize.ys", "routed.json"):
-            if (self.scratch / name).is_file():
-                shutil.copy(self.scratch / name, folder / name)
+        self._copy(folder, "network.v", "ghdl.log", "yosys.log", "nextpnr.log", "synthesize.ys", "routed.json")
         (folder / "report.json").write_text(json.dumps(report.summary(), indent=2) + "\n")
 
 

@@ -31,6 +31,7 @@ class Target:
         pack: the packer's arguments.
         open_carry: the carry input of a chain's first cell must be left open; Yosys ties it to 0.
         untimed: paths that nextpnr has no delays for, so that the clock that it reports is too good.
+        packs: whether registers move into multipliers and memories before place and route; see ``pack_registers``.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Target:
     pack: tuple[str, ...] = ()
     open_carry: bool = False
     untimed: str = ""
+    packs: bool = False
 
 
 def _capacity(luts: int, ffs: int, brams: int, dsps: int) -> dict[str, int]:
@@ -80,6 +82,7 @@ def _ecp5(size: str, luts: int, brams: int, dsps: int) -> Target:
         capacity=_capacity(luts, luts, brams, dsps),
         free_pins=("--lpf-allow-unconstrained",),
         pack=("network.config", "network.bit"),
+        packs=True,
     )
 
 

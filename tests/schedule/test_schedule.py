@@ -36,11 +36,11 @@ def test_a_plan_runs_as_its_graph() -> None:
 @pytest.mark.parametrize(
     ("op", "timing"),
     [
-        (linear(12, 5), Timing(60, 60 + 4 + 2)),
-        (linear(12, 5, rounding=Rounding.FLOOR), Timing(60, 60 + 4 + 1)),
-        (linear(12, 5, output=F(20, 8)), Timing(60, 60 + 4 + 1)),
-        (linear(12, 5, output=F(20, 7)), Timing(60, 60 + 4 + 2)),
-        (linear(12, 1), Timing(12, 4 + 2)),
+        (linear(12, 5), Timing(60, 60 + 5 + 2)),
+        (linear(12, 5, rounding=Rounding.FLOOR), Timing(60, 60 + 5 + 1)),
+        (linear(12, 5, output=F(20, 8)), Timing(60, 60 + 5 + 1)),
+        (linear(12, 5, output=F(20, 7)), Timing(60, 60 + 5 + 2)),
+        (linear(12, 1), Timing(12, 5 + 2)),
         (Clamp(0, 5), Timing(12, 1)),
         (quantize(F(4, 3)), Timing(12, 2)),
         (quantize(F(4, 3), Rounding.FLOOR), Timing(12, 1)),
@@ -99,7 +99,7 @@ def test_the_slowest_core_sets_the_interval_and_all_delays_add_up() -> None:
     plan = schedule(chain(linear(6, 5), linear(5, 9), linear(9, 2), shape=(6,)))
     assert [core.timing.interval for core in plan.cores] == [30, 45, 18]
     assert plan.interval == 45
-    assert plan.latency == 5 + (30 + 6) + (45 + 6) + (18 + 6)
+    assert plan.latency == 5 + (30 + 7) + (45 + 7) + (18 + 7)
 
 
 def test_the_input_can_be_slowest() -> None:
@@ -129,7 +129,7 @@ def test_the_plan_as_a_table() -> None:
         ["body_act", "body.act", "lookup", "3", "->", "3", "1x1", "3", "25%", "0"],
     ]
     assert lines[3].split()[:3] == ["total", "12", "1"]
-    assert lines[4] == "interval 12 cycles, latency 23 cycles; cells estimated for ecp5"
+    assert lines[4] == "interval 12 cycles, latency 24 cycles; cells estimated for ecp5"
 
 
 @pytest.mark.parametrize("path", ["a\nb", "a\r\nb\u2028c", "\ud800"], ids=ascii)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,3 +152,17 @@ def test_a_multiplier_between_scales_takes_blocks_and_no_longer_path_than_its_la
         clocks.append(report.fmax_mhz)
     assert dsps == [1, 3, 3]
     assert min(clocks) > 100
+
+
+@pytest.mark.extended
+def test_a_hundred_thousand_weights_are_mapped_within_minutes(tmp_path: Path) -> None:
+    """Read as assignments they took Yosys more than five minutes."""
+    layer = linear(784, 128, weight_format=FixedPoint(8, 4), output=FixedPoint(8, -3))
+    folder = creator.translate(chain(layer, shape=(784,))).write(tmp_path / "build")
+    begun = time.monotonic()
+    report = creator.synthesize(folder, "ecp5-85k")
+    assert time.monotonic() - begun < 240
+    assert 45 <= report.brams <= 60
+    assert report.luts < 2000
+    (contents,) = (folder / "synthesis" / "ecp5-85k").glob("*_weights.mem")
+    assert len(contents.read_text().split()) == 784 * 128

@@ -1,6 +1,6 @@
 -- affine_fc: fully connected layer fc.
 -- 4 inputs affine<6,0.05,3>, 3 outputs fixed<9,0>.
--- One multiplier: interval 12 cycles a frame, latency 17 cycles from the last input to the last output.
+-- One multiplier: interval 12 cycles a frame, latency 18 cycles from the last input to the last output.
 -- Inputs are stored in two banks, so that a frame arrives while the one before it is computed. Frames are counted;
 -- in_last is not needed. When the output stalls, so does the whole pipeline; storing inputs goes on.
 library ieee;
@@ -44,11 +44,11 @@ architecture rtl of affine_fc is
   signal last_row    : std_logic;
 
   -- Pipeline: how far the row's first and last product and the frame's last one have come. The number is that of the stage
-  -- whose register they accompany: 1 memory, 2 operands, 3 product, 4 sum, 5 result.
+  -- whose register they accompany: 1 memory, 2 its output, 3 operands, 4 product, 5 sum, 6 result.
   signal enable     : std_logic;
-  signal first      : std_logic_vector(1 to 3);
-  signal done       : std_logic_vector(1 to 5);
-  signal frame_done : std_logic_vector(1 to 5);
+  signal first      : std_logic_vector(1 to 4);
+  signal done       : std_logic_vector(1 to 6);
+  signal frame_done : std_logic_vector(1 to 6);
   signal bias_row   : unsigned(1 downto 0);
   signal bias_word  : std_logic_vector(3 downto 0);
   signal bias       : std_logic_vector(3 downto 0);
@@ -62,7 +62,7 @@ begin
   store       <= in_valid and not write_full;
   write_place <= write_bank & std_logic_vector(write_index);
 
-  enable     <= out_ready or not done(5);
+  enable     <= out_ready or not done(6);
   read_full  <= bank_full(1) when read_bank = '1' else bank_full(0);
   issue      <= read_full and enable;
   row_starts <= '1' when read_index = 0 else '0';
@@ -70,8 +70,8 @@ begin
   last_row   <= '1' when read_row = 2 else '0';
   read_place <= read_bank & std_logic_vector(read_index);
 
-  out_valid <= done(5);
-  out_last  <= frame_done(5);
+  out_valid <= done(6);
+  out_last  <= frame_done(6);
 
   control : process (clock)
   begin
@@ -111,10 +111,10 @@ begin
       end if;
 
       if enable = '1' then
-        first      <= (issue and row_starts) & first(1 to 2);
-        done       <= (issue and row_ends) & done(1 to 4);
-        frame_done <= (row_ends and last_row) & frame_done(1 to 4);
-        if first(1) = '1' then
+        first      <= (issue and row_starts) & first(1 to 3);
+        done       <= (issue and row_ends) & done(1 to 5);
+        frame_done <= (row_ends and last_row) & frame_done(1 to 5);
+        if first(2) = '1' then
           bias_row <= bias_row + 1;
           if bias_row = 2 then
             bias_row <= (others => '0');
@@ -175,7 +175,7 @@ begin
       enable     => enable,
       activation => activation,
       weight     => weight,
-      first      => first(3),
+      first      => first(4),
       bias       => bias,
       sum        => sum
     );

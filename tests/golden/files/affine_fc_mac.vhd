@@ -1,6 +1,6 @@
 -- affine_fc_mac: multiplies and accumulates, one product a cycle.
 -- Activations affine<6,0.05,3>, weights of 3 bits, sums fixed<9,0>.
--- Registers: operands, product, sum. Where first is 1, aligned with the product, the sum starts anew from bias.
+-- Registers: memory output, operands, product, sum. Where first is 1, aligned with the product, the sum starts anew from bias.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;
@@ -18,6 +18,8 @@ entity affine_fc_mac is
 end entity affine_fc_mac;
 
 architecture rtl of affine_fc_mac is
+  signal activation_read    : std_logic_vector(5 downto 0);
+  signal weight_read        : std_logic_vector(2 downto 0);
   signal activation_operand : signed(5 downto 0);
   signal weight_operand     : signed(2 downto 0);
   signal product            : signed(8 downto 0);
@@ -34,8 +36,10 @@ begin
   begin
     if rising_edge(clock) then
       if enable = '1' then
-        activation_operand <= signed(activation);
-        weight_operand <= signed(weight);
+        activation_read <= activation;
+        weight_read     <= weight;
+        activation_operand <= signed(activation_read);
+        weight_operand <= signed(weight_read);
         product        <= activation_operand * weight_operand;
         total          <= start + addend;
       end if;
