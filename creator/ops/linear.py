@@ -30,6 +30,16 @@ MAC_STAGES = 5
 a memory and a product both the block RAM and the multiplier have a register of their own at that end."""
 
 
+_QUEUED = 8
+"""Products a cycle from which on a core has a queue at its output: its enable is then a net so large that it has to come from a
+register."""
+
+
+def is_queued(lanes: Lanes) -> bool:
+    """Whether a core ends in a queue, which takes a cycle more."""
+    return lanes.input * lanes.output >= _QUEUED
+
+
 @dataclass(frozen=True, eq=False)
 class Linear(Op):
     """``clip(requantize((x @ weight.T << align) + bias), low, high)`` with an accumulator that cannot overflow.
@@ -140,7 +150,7 @@ class Linear(Op):
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
         words, groups = beats(self.in_features, lanes.input), beats(self.out_features, lanes.output)
         # Where all outputs are computed at once, inputs are used as they arrive; otherwise a whole frame is stored first.
-        return Timing(words * groups, self.stages(lanes) + (words * groups if groups > 1 else 0))
+        return Timing(words * groups, self.stages(lanes) + is_queued(lanes) + (words * groups if groups > 1 else 0))
 
     def sum_stages(self, lanes: Lanes) -> int:
         """Registers from an address to a sum; products in one multiplier are parted, those of all lanes added by pairs."""

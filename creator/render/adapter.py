@@ -7,6 +7,7 @@ from typing import Any
 
 from creator.affine import Format
 from creator.ops import beats
+from creator.render.values import Bit
 from creator.schedule import Adapter
 
 
@@ -17,6 +18,16 @@ class Place:
     at: int
     full: int
     next: int
+
+    @property
+    def filled(self) -> Bit:
+        """Whether there is a beat to give."""
+        return Bit(self.full > 0)
+
+    @property
+    def more(self) -> Bit:
+        """Whether there are more."""
+        return Bit(self.full > 1)
 
 
 def adapter_values(adapter: Adapter, fmt: Format) -> dict[str, Any]:
@@ -40,6 +51,8 @@ def adapter_values(adapter: Adapter, fmt: Format) -> dict[str, Any]:
         "beat_bits": max(1, (arriving - 1).bit_length()),
         "places": places,
         "place_bits": adapter.places[-1].bit_length(),
+        "most_pending": most,
         "pending_bits": most.bit_length(),
+        "last_more": Bit(last_pending > 1),
         "last_pending": last_pending,
     }

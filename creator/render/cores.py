@@ -137,6 +137,8 @@ def _linear(files: CoreFiles, op: Linear) -> None:
             "interval": core.timing.interval,
             "delay": core.timing.delay,
             "stages": op.stages(core.lanes),
+            "queued": core.queues,
+            "result": Identifier("result" if core.queues else "out_data"),
             "sum_stage": op.sum_stages(core.lanes),
             "index_bits": address_bits(words),
             "row_bits": address_bits(groups),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
 
 STREAM = ("_valid", "_ready", "_data", "_last")
-LIBRARY = ("creator_ram", "creator_stream_register")
+LIBRARY = ("creator_ram", "creator_stream_queue", "creator_stream_register")
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,7 @@ class _Renderer:
         for core in self.plan.cores:
             used |= {"creator_ram"} if core.stores else set()
             used |= {"creator_stream_register"} if core.registered else set()
+            used |= {"creator_stream_queue"} if core.queues else set()
         return used
 
     def _adapter(self, core: Core) -> Identifier | None:

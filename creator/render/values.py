@@ -45,6 +45,16 @@ class Bits:
 
 
 @dataclass(frozen=True)
+class Bit:
+    """One bit, printed as a character literal."""
+
+    value: bool
+
+    def __str__(self) -> str:
+        return f"'{int(self.value)}'"
+
+
+@dataclass(frozen=True)
 class Words:
     """Part of an array aggregate: words of bits, separated by commas. ``named`` writes ``0 =>`` in front of the only one."""
 
@@ -72,7 +82,7 @@ class Comment:
         return line if len(line) <= COMMENT_CHARACTERS else f"{line[: COMMENT_CHARACTERS - 3]}..."
 
 
-Printable = Identifier | Bits | Words | Comment | FixedPoint | Affine | Rounding | Overflow | int
+Printable = Identifier | Bits | Bit | Words | Comment | FixedPoint | Affine | Rounding | Overflow | int
 
 
 def printable(value: object) -> object:

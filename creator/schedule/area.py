@@ -15,14 +15,15 @@ from creator.affine import Affine, Format
 from creator.formats import FixedPoint, Rounding, bits_for
 from creator.graph import Node
 from creator.ops import Clamp, Interval, Lanes, Linear, Lookup, Quantize, Rescale, TensorType, beats
+from creator.ops.linear import is_queued
 from creator.ops.rescale import operand_bits
 from creator.schedule.family import Family
 from creator.schedule.mac_array import MacArray
 from creator.schedule.plan import Adapter, Core, Plan
 
-BLOCK_ROM_BITS, BLOCK_ROM_WORDS = 2048, 128
-"""From this size on a ROM belongs in block RAM: in lookup tables it would take 32 or more of them on any device. Not where it
-has few words, since much of the block RAM would stay empty."""
+BLOCK_ROM_BITS, BLOCK_ROM_WORDS = 1024, 128
+"""From this size on a ROM belongs in block RAM: in lookup tables it would take 16 or more of them on any device, in several
+levels. Not where it has few words, since much of the block RAM would stay empty."""
 
 
 def is_block_rom(words: int, width: int) -> bool:
@@ -111,6 +112,10 @@ class Parts:
         self.luts["choose"] += lanes.output * sum_bits if words > 1 else 0
         self.ffs["sum"] += lanes.output * sum_bits
         self.requantizer(lanes.output, sum_bits, op.dropped, op.output, op.rounding, saturates=True)
+        if is_queued(lanes):
+            self.luts["queue"] += 1
+            self.luts["ram"] += beats(lanes.output * op.output.total_bits + 1, 4)
+            self.ffs["control"] += 9
 
     def _products(self, array: MacArray) -> None:
         lanes = array.lanes

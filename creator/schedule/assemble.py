@@ -29,18 +29,21 @@ def core_nodes(graph: Graph) -> list[Node]:
     return nodes
 
 
-def assemble(graph: Graph, lanes: Mapping[str, Lanes]) -> Plan:
-    """The plan whose cores have the given lanes, by the names of their nodes."""
+def assemble(graph: Graph, lanes: Mapping[str, Lanes], input_lanes: int | None = None) -> Plan:
+    """The plan whose cores have the given lanes, by the names of their nodes.
+
+    ``input_lanes`` are those of the network's input; without, they are those of the first core.
+    """
     cores: list[Core] = []
     for node in core_nodes(graph):
         types, own = graph.input_types(node), lanes[node.name]
         timing = node.op.timing(types, own)
         assert timing is not None
-        arriving = cores[-1].lanes.output if cores else own.input
+        arriving = cores[-1].lanes.output if cores else input_lanes or own.input
         adapter = None if arriving == own.input else Adapter(types[0].size, arriving, own.input)
         core = Core(node, types[0], own, timing, adapter, registered=False)
-        # A core that stores its input takes its ready from a register; the others, and adapters, pass it through.
-        if cores and not core.stores and not cores[-1].stores:
+        # A core that stores its input or queues its output takes its ready from a register; others, and adapters, pass it on.
+        if cores and core.passes_ready and cores[-1].passes_ready:
             core = Core(node, types[0], own, timing, adapter, registered=True)
         cores.append(core)
     return Plan(graph, tuple(cores)).verify()

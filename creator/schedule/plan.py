@@ -11,6 +11,7 @@ from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Graph, Node
 from creator.ops import Lanes, Linear, TensorType, Timing, beats
+from creator.ops.linear import is_queued
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,18 @@ class Core:
 
     @property
     def stores(self) -> bool:
-        """Whether it stores a whole frame before it computes; its ready then comes from a register."""
+        """Whether it stores a whole frame before it computes."""
         return isinstance(self.node.op, Linear) and beats(self.node.type.size, self.lanes.output) > 1
+
+    @property
+    def queues(self) -> bool:
+        """Whether its results wait in a queue."""
+        return isinstance(self.node.op, Linear) and is_queued(self.lanes)
+
+    @property
+    def passes_ready(self) -> bool:
+        """Whether its ready follows that of the stream after it in the same cycle."""
+        return not self.stores and not self.queues
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def schedule(
         found = search.least(wanted)
         if found is None:
             raise _too_slow(search, wanted)
-        plan = _assembled(graph, nodes, found)
+        plan = _assembled(graph, nodes, found, search.input_lanes(wanted))
     lacking = device.lacks(total_area(plan, device)) if device else ""
     if device and lacking:
         nearest = _fastest(graph, search, device).interval
@@ -76,8 +76,8 @@ def total_area(plan: Plan, device: Device) -> Area:
     return sum(core_areas(plan, device.family), Area())
 
 
-def _assembled(graph: Graph, nodes: list[Node], lanes: Sequence[Lanes]) -> Plan:
-    return assemble(graph, {node.name: own for node, own in zip(nodes, lanes, strict=True)})
+def _assembled(graph: Graph, nodes: list[Node], lanes: Sequence[Lanes], input_lanes: int | None = None) -> Plan:
+    return assemble(graph, {node.name: own for node, own in zip(nodes, lanes, strict=True)}, input_lanes)
 
 
 def _fastest(graph: Graph, search: Search, device: Device) -> Plan:
@@ -93,7 +93,7 @@ def _fastest(graph: Graph, search: Search, device: Device) -> Plan:
     while low <= high:
         middle = (low + high) // 2
         found = search.least(intervals[middle])
-        plan = None if found is None else _assembled(graph, nodes, found)
+        plan = None if found is None else _assembled(graph, nodes, found, search.input_lanes(intervals[middle]))
         lacks = "" if plan is None else device.lacks(total_area(plan, device))
         if plan is not None and not lacks:
             best, high = plan, middle - 1

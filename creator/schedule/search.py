@@ -82,15 +82,19 @@ class Search:
         array = MacArray(step.node.op, step.x, step.interval, lanes)
         return lanes._replace(packed=array.packs_into(self.family.multiplier))
 
+    def input_lanes(self, target: int) -> int:
+        """The fewest lanes of the network's input: what comes in faster than it is needed takes pins and wires for nothing."""
+        return beats(self.steps[0].x.size, target)
+
     def least(self, target: int) -> list[Lanes] | None:
         """The lanes for an interval of at most ``target`` cycles; ``None`` where fixed lanes take longer."""
-        ways: dict[int, Way] = {0: Way(Cost(0, 0), ())}
+        ways: dict[int, Way] = {self.input_lanes(target): Way(Cost(0, 0), ())}
         for index, step in enumerate(self.steps):
             found: dict[int, Way] = {}
             for before, way in ways.items():
                 for lanes in self._choices(step, target, before):
                     cost = way.cost.plus(self._core(index, lanes))
-                    if before not in (0, lanes.input):
+                    if before != lanes.input:
                         cost = cost.plus(self._adapter_cost(step.x, before, lanes.input))
                     best = found.get(lanes.output)
                     if best is None or cost < best.cost:
@@ -99,18 +103,16 @@ class Search:
         return list(min(ways.values(), key=lambda way: way.cost).lanes) if ways else None
 
     def _choices(self, step: Step, target: int, before: int) -> Iterator[Lanes]:
-        """Lanes that may be best for a core after a stream of ``before`` elements in a beat; 0 for the network's input."""
+        """Lanes that may be best for a core after a stream of ``before`` elements in a beat."""
         size, results = step.x.size, step.node.type.size
-        if before and beats(size, before) > target:
+        if beats(size, before) > target:
             return
         if step.fixed is not None:
             if step.cycles(step.fixed) <= target:
                 yield self.packed(step, step.fixed)
             return
         if not isinstance(step.node.op, Linear):
-            least = beats(size, target)
-            following = {before} if before else set(fewest_lanes(size))
-            for lanes in sorted({least} | {lanes for lanes in following if beats(size, lanes) <= target}):
+            for lanes in sorted({beats(size, target), before}):
                 yield Lanes(lanes, lanes)
             return
         for inputs in fewest_lanes(size):

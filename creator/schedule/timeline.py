@@ -38,10 +38,13 @@ class _Part:
 
 
 class _Pipeline(_Part):
-    """Registers in a row that all stop when the output stalls; every ``words``-th beat that goes in comes out."""
+    """Registers in a row that all stop when the output stalls; every ``words``-th beat that goes in comes out.
 
-    def __init__(self, stages: int, words: int = 1) -> None:
-        self.words, self.word = words, 0
+    ``rigid``: they stop then even where there is nothing to offer.
+    """
+
+    def __init__(self, stages: int, words: int, rigid: bool) -> None:
+        self.words, self.word, self.rigid = words, 0, rigid
         self.stages = [False] * stages
 
     @property
@@ -49,7 +52,7 @@ class _Pipeline(_Part):
         return self.stages[-1]
 
     def ready(self, out_ready: bool) -> bool:
-        return out_ready or not self.valid
+        return out_ready or not (self.rigid or self.valid)
 
     def clock(self, arrives: bool, out_ready: bool) -> None:
         if not self.ready(out_ready):
@@ -65,9 +68,9 @@ class _Pipeline(_Part):
 class _StoredCore(_Part):
     """Stores frames in two banks, and computes one while the next one arrives."""
 
-    def __init__(self, words: int, groups: int, stages: int) -> None:
+    def __init__(self, words: int, groups: int, stages: int, rigid: bool) -> None:
         self.words, self.frame = words, words * groups
-        self.pipeline = _Pipeline(stages, words)
+        self.pipeline = _Pipeline(stages, words, rigid)
         self.full = [False, False]
         self.write_bank = self.read_bank = self.written = self.issued = 0
 
@@ -104,6 +107,32 @@ class _StoredCore(_Part):
         if self.full[self.read_bank]:
             self.pipeline.word += cycles
             self._issue(cycles)
+
+
+class _Queue(_Part):
+    """A part whose results wait in a queue of four, and which stops by a register."""
+
+    def __init__(self, part: _Part) -> None:
+        self.part, self.held, self.accept = part, 0, True
+
+    @property
+    def valid(self) -> bool:  # type: ignore[override]
+        return self.held > 0
+
+    def ready(self, out_ready: bool) -> bool:
+        return self.part.ready(self.accept)
+
+    def clock(self, arrives: bool, out_ready: bool) -> None:
+        push = self.accept and self.part.valid
+        self.part.clock(arrives, self.accept)
+        self.accept = self.held + push <= 3
+        self.held += push - (self.valid and out_ready)
+
+    def quiet(self) -> int:
+        return 0 if self.held or not self.accept else self.part.quiet()
+
+    def skip(self, cycles: int) -> None:
+        self.part.skip(cycles)
 
 
 class _StreamRegister(_Part):
@@ -151,11 +180,11 @@ def _parts_of(core: Core) -> list[_Part]:
     parts += [_Regrouping(core.adapter)] if core.adapter else []
     op, lanes = core.node.op, core.lanes
     if not isinstance(op, Linear):
-        return [*parts, _Pipeline(core.timing.delay)]
+        return [*parts, _Pipeline(core.timing.delay, 1, rigid=False)]
     words, groups = beats(op.in_features, lanes.input), beats(op.out_features, lanes.output)
-    if groups == 1:
-        return [*parts, _Pipeline(op.stages(lanes), words)]
-    return [*parts, _StoredCore(words, groups, op.stages(lanes))]
+    stages, rigid = op.stages(lanes), core.queues
+    part = _Pipeline(stages, words, rigid) if groups == 1 else _StoredCore(words, groups, stages, rigid)
+    return [*parts, _Queue(part) if core.queues else part]
 
 
 def frame_ends(plan: Plan, frames: int) -> list[int]:

@@ -29,6 +29,9 @@ PLAIN = {"CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET", "GSR": "DISABLED"}
 NARROW = {f"{width:032b}" for width in (1, 2, 4, 9, 18)}
 """Widths at which the two sides of a memory are apart, as parameters."""
 
+WIDE = f"{36:032b}"
+"""The width at which both sides' outputs are one word."""
+
 OPERAND_BITS, PRODUCT_BITS, WORD_BITS = 18, 36, 18
 
 
@@ -138,8 +141,11 @@ class _Packer:
     def _memory(self, _: str, cell: Cell) -> None:
         if _kept(cell) or cell["parameters"].get("GSR") != "DISABLED":
             return
-        if any(cell["parameters"].get(f"DATA_WIDTH_{side}") not in NARROW for side in "AB"):
-            return  # with 36 bits both sides' outputs are one word
+        widths = {cell["parameters"].get(f"DATA_WIDTH_{side}") for side in "AB"}
+        if widths == {WIDE}:
+            self._wide_memory(cell)
+        if not widths <= NARROW:
+            return
         for side in "AB":
             registers = self._behind(cell, [f"DO{side}{place}" for place in range(WORD_BITS)])
             # The word of the memory and its register move together: with one enable no question arises whether the output
@@ -149,6 +155,26 @@ class _Packer:
                 cell["parameters"][f"REGMODE_{side}"] = "OUTREG"
                 self._connect(cell, f"OCE{side}", next(iter(registers.values())).domain[1], "input")
                 self.done["memory outputs"] += 1
+
+    def _wide_memory(self, cell: Cell) -> None:
+        """A memory with words of 36 bits that nothing writes: side B reads, and both sides' outputs are its word.
+
+        The vendor's tools switch both sides' registers on for such a memory (mode PDPW16KD), which then obey B's clock. Side
+        A gets the same clock and enable, by which the router times its outputs; its own enable stays 0.
+        """
+        if _bit(cell, "CEA") != "0" or _bit(cell, "CLKA") != "0" or cell["parameters"].get("REGMODE_A") != "NOREG":
+            return
+        registers = self._behind(cell, [f"DO{side}{place}" for side in "AB" for place in range(WORD_BITS)])
+        domain = self._memory_domain(cell, "B")
+        if domain is None:
+            return
+        self._connect(cell, "CLKA", domain[0], "input")
+        if registers is not None and domain == next(iter(registers.values())).domain:
+            self._take_outputs(cell, registers)
+            for side in "AB":
+                cell["parameters"][f"REGMODE_{side}"] = "OUTREG"
+                self._connect(cell, f"OCE{side}", domain[1], "input")
+            self.done["memory outputs"] += 1
 
     def _memory_domain(self, cell: Cell, side: str) -> Domain | None:
         clock, enable = _bit(cell, f"CLK{side}"), _bit(cell, f"CE{side}")

@@ -23,25 +23,25 @@ entity affine_fc is
 end entity affine_fc;
 
 architecture rtl of affine_fc is
-  -- Storing: the next element's place, and which banks hold a whole frame.
+  -- Storing: the next element's place, and whether any bank or both hold a whole frame. The banks take turns.
   signal write_bank  : std_logic;
   signal write_index : unsigned(1 downto 0);
   signal store       : std_logic;
-  signal bank_full   : std_logic_vector(1 downto 0);
-  signal write_full  : std_logic;
+  signal any_full    : std_logic;
+  signal both_full   : std_logic;
+  signal fills       : std_logic;
   signal write_place : std_logic_vector(2 downto 0);
 
-  -- Issuing: the next product, element read_index of the frame times a weight of row read_row.
+  -- Issuing: the next product, element read_index of the frame times weight read_weight.
   signal read_bank   : std_logic;
   signal read_index  : unsigned(1 downto 0);
-  signal read_row    : unsigned(1 downto 0);
   signal read_weight : unsigned(3 downto 0);
-  signal read_full   : std_logic;
   signal read_place  : std_logic_vector(2 downto 0);
   signal issue       : std_logic;
   signal row_starts  : std_logic;
   signal row_ends    : std_logic;
-  signal last_row    : std_logic;
+  signal frame_ends  : std_logic;
+  signal frees       : std_logic;
 
   -- Pipeline: how far the row's first and last product and the frame's last one have come. The number is that of the stage
   -- whose register they accompany: 1 memory, 2 its output, 3 operands, 4 product, 5 sum, 6 result.
@@ -57,17 +57,17 @@ architecture rtl of affine_fc is
   signal weight     : std_logic_vector(2 downto 0);
   signal sum        : std_logic_vector(8 downto 0);
 begin
-  write_full  <= bank_full(1) when write_bank = '1' else bank_full(0);
-  in_ready    <= not write_full;
-  store       <= in_valid and not write_full;
+  in_ready    <= not both_full;
+  store       <= in_valid and not both_full;
+  fills       <= store when write_index = 3 else '0';
   write_place <= write_bank & std_logic_vector(write_index);
 
   enable     <= out_ready or not done(6);
-  read_full  <= bank_full(1) when read_bank = '1' else bank_full(0);
-  issue      <= read_full and enable;
+  issue      <= any_full and enable;
   row_starts <= '1' when read_index = 0 else '0';
   row_ends   <= '1' when read_index = 3 else '0';
-  last_row   <= '1' when read_row = 2 else '0';
+  frame_ends <= '1' when read_weight = 11 else '0';
+  frees      <= issue and frame_ends;
   read_place <= read_bank & std_logic_vector(read_index);
 
   out_valid <= done(6);
@@ -77,43 +77,37 @@ begin
   begin
     if rising_edge(clock) then
       if store = '1' then
-        if write_index = 3 then
-          write_index <= (others => '0');
-          write_bank  <= not write_bank;
-          if write_bank = '1' then
-            bank_full(1) <= '1';
-          else
-            bank_full(0) <= '1';
-          end if;
-        else
-          write_index <= write_index + 1;
-        end if;
+        write_index <= write_index + 1;
+      end if;
+      if fills = '1' then
+        write_index <= (others => '0');
+        write_bank  <= not write_bank;
       end if;
 
       if issue = '1' then
+        read_index  <= read_index + 1;
         read_weight <= read_weight + 1;
         if row_ends = '1' then
           read_index <= (others => '0');
-          read_row   <= read_row + 1;
-          if last_row = '1' then
-            read_row    <= (others => '0');
-            read_weight <= (others => '0');
-            read_bank   <= not read_bank;
-            if read_bank = '1' then
-              bank_full(1) <= '0';
-            else
-              bank_full(0) <= '0';
-            end if;
-          end if;
-        else
-          read_index <= read_index + 1;
         end if;
+      end if;
+      if frees = '1' then
+        read_weight <= (others => '0');
+        read_bank   <= not read_bank;
+      end if;
+
+      if fills = '1' and frees = '0' then
+        any_full  <= '1';
+        both_full <= any_full;
+      elsif fills = '0' and frees = '1' then
+        any_full  <= both_full;
+        both_full <= '0';
       end if;
 
       if enable = '1' then
         first      <= (issue and row_starts) & first(1 to 3);
         done       <= (issue and row_ends) & done(1 to 5);
-        frame_done <= (row_ends and last_row) & frame_done(1 to 5);
+        frame_done <= frame_ends & frame_done(1 to 5);
         if first(2) = '1' then
           bias_row <= bias_row + 1;
           if bias_row = 2 then
@@ -126,9 +120,9 @@ begin
       if reset = '1' then
         write_bank  <= '0';
         write_index <= (others => '0');
-        bank_full   <= "00";
+        any_full    <= '0';
+        both_full   <= '0';
         read_bank   <= '0';
-        read_row    <= (others => '0');
         read_weight <= (others => '0');
         read_index  <= (others => '0');
         first       <= (others => '0');
