@@ -94,7 +94,12 @@ def _fault(manifest: dict[str, Any]) -> str:
     layers = _items(manifest.get("layers"))
     if not layers or not all(isinstance(layer, dict) and isinstance(layer.get("from"), list) for layer in layers):
         return "a layer is not described"
-    names = [manifest.get("top"), manifest.get("bench"), *_items(manifest.get("block_roms"))]
+    names = [
+        manifest.get("top"),
+        manifest.get("bench"),
+        *_items(manifest.get("block_roms")),
+        *_items(manifest.get("logic_roms")),
+    ]
     names += [layer.get(key) for layer in layers for key in ("signal", "label", "name")]
     if not all(isinstance(name, str) and name.isascii() and name.isidentifier() for name in names):
         return "an entity or signal has no legal name"

@@ -89,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("build", metavar="FOLDER", help="a build folder")
     targets = "ecp5-25k, ecp5-45k, ecp5-85k, ice40-up5k, lifcl-40, gw1n-9c, gw2a-18c, xc7"
     synthesize.add_argument("--target", default="ecp5-25k", metavar="T", help=targets)
+    synthesize.add_argument(
+        "--no-route", action="store_false", dest="route", help="count resources only, without place and route"
+    )
     synthesize.add_argument("--bitstream", metavar="FILE", help="write a bitstream; its pins are where the router put them")
     synthesize.add_argument("--require-mhz", type=float, metavar="F", help="exit with 1 if the clock does not reach F MHz")
     synthesize.set_defaults(run=_synthesize)
@@ -254,7 +257,9 @@ def _synthesize(options: argparse.Namespace) -> int:
     if options.require_mhz is not None and not find_target(options.target).router:
         raise CreatorError(f"{options.target} has no place and route, so no clock to require", "--require-mhz")
     with Progress(quiet=options.quiet) as progress:
-        report = creator.synthesize(options.build, options.target, bitstream=options.bitstream, progress=progress)
+        report = creator.synthesize(
+            options.build, options.target, route=options.route, bitstream=options.bitstream, progress=progress
+        )
     rows = [*report.rows(), ("logs and report", report.folder)]
     rows += [("bitstream", report.bitstream)] if report.bitstream else []
     _print(options, f"{options.build} on {report.target}", rows, report.summary())

@@ -52,6 +52,7 @@ def adapter_values(adapter: Adapter, fmt: Format) -> dict[str, Any]:
         "places": places,
         "place_bits": adapter.places[-1].bit_length(),
         "most_pending": most,
+        "pads": adapter.size % adapter.output != 0,
         "pending_bits": most.bit_length(),
         "last_more": Bit(last_pending > 1),
         "last_pending": last_pending,

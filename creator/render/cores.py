@@ -17,7 +17,7 @@ from creator.render.limits import requantizer_values
 from creator.render.mac import mac_values
 from creator.render.multiplier import multiplier_values
 from creator.render.names import Names
-from creator.render.values import Comment, Identifier, table_rows
+from creator.render.values import Comment, Identifier, Words, table_rows
 from creator.schedule import Core
 from creator.schedule.area import is_block_rom
 from creator.schedule.mac_array import MacArray
@@ -28,8 +28,8 @@ LINE_BITS = 96
 class CoreFiles:
     """Renders the entities of one core.
 
-    ``files`` has their names and texts in the order in which they compile; ``block_roms`` names those that are memories of
-    the size for block RAM.
+    ``files`` has their names and texts in the order in which they compile; ``block_roms`` names the constant
+    memories that belong in block RAM, ``logic_roms`` the others.
 
     Args:
         core: what to render.
@@ -45,6 +45,7 @@ class CoreFiles:
         self.names = names
         self.files: list[tuple[Identifier, str]] = []
         self.block_roms: list[Identifier] = []
+        self.logic_roms: list[Identifier] = []
 
     def part(self, template: str, suffix: str, values: dict[str, Any]) -> Identifier:
         """Renders an entity that belongs to the core; returns its name."""
@@ -62,11 +63,11 @@ class CoreFiles:
             "width": width,
             "address_bits": address_bits(len(words)),
             "rows": table_rows(words, max(1, LINE_BITS // (width + 4))),
+            "word": Words(tuple(words[:1]), named=False, end=True),
             "block": is_block_rom(len(words), width),
         }
         entity = self.part("rom", suffix, values)
-        if values["block"]:
-            self.block_roms.append(entity)
+        (self.block_roms if values["block"] else self.logic_roms).append(entity)
         return entity
 
     def main(self, values: dict[str, Any]) -> None:
@@ -116,6 +117,8 @@ def _linear(files: CoreFiles, op: Linear) -> None:
         # Where beats can be missing within a frame, what is in the pipeline in their place must not be added.
         "gated": groups == 1 and words > 1,
         "accumulates": words > 1,
+        # Whether anything asks where a row begins: the sum, or the row counter of the biases.
+        "marks_first": words > 1 or (groups > 1 and bool(bias_bits)),
     }
     plain = inputs * outputs == 1 and not array.selects
     values = mac_values(array, op.align(x), accumulator)

@@ -148,6 +148,7 @@ class _Renderer:
         self.files = FileSet()
         self.sources: list[str] = []
         self.block_roms: list[str] = []
+        self.logic_roms: list[str] = []
 
     def design(self) -> Design:
         for stem in sorted(self._library()):
@@ -159,6 +160,7 @@ class _Renderer:
             entity = self.entities.unique(f"{self.prefix}_{core.node.name}")
             rendered = core_files(core, intervals[core.node.inputs[0]], entity, self.entities)
             self.block_roms += map(str, rendered.block_roms)
+            self.logic_roms += map(str, rendered.logic_roms)
             for part, text in rendered.files:
                 self._source(str(part), text)
             cores.append(entity)
@@ -274,5 +276,6 @@ class _Renderer:
             "layers": layers,
             "sources": self.sources,
             "block_roms": self.block_roms,
+            "logic_roms": self.logic_roms,
             "sha256": self.files.hashes(),
         }

@@ -11,6 +11,7 @@ from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding
 
 COMMENT_CHARACTERS = 60
+WORD_COLUMNS = 96
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,16 @@ class Words:
             raise CreatorError(f"{self.words!r:.60} are not words of bits")
 
     def __str__(self) -> str:
-        text = ("0 => " if self.named else "") + ", ".join([f'"{word}"' for word in self.words])
+        text = ("0 => " if self.named else "") + ", ".join(map(_literal, self.words))
         return text if self.end else text + ","
+
+
+def _literal(word: str) -> str:
+    """A word as a string literal; a long one in pieces, a line each."""
+    pieces = [word[i : i + WORD_COLUMNS] for i in range(0, len(word), WORD_COLUMNS)]
+    text = " &\n    ".join([f'"{piece}"' for piece in pieces])
+    # In an aggregate of words "&" could as well join words.
+    return text if len(pieces) == 1 else f"std_logic_vector'({text})"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -36,6 +37,7 @@ def synthesize(
     build: str | os.PathLike[str],
     target: str = "ecp5-25k",
     *,
+    route: bool = True,
     bitstream: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -45,6 +47,7 @@ def synthesize(
         build: folder that ``design.write`` made.
         target: ``ecp5-25k``, ``ecp5-45k``, ``ecp5-85k``, ``ice40-up5k``, ``lifcl-40``, ``gw1n-9c``, ``gw2a-18c``, or ``xc7``
             (resources only).
+        route: whether to place and route; without, only resources are reported, as Yosys counts them.
         bitstream: file to write a bitstream to. Pins are then wherever the router put them.
         progress: called with a line as each step begins.
 
@@ -55,8 +58,13 @@ def synthesize(
         CreatorError: for bad input, for missing tools, and for a latch, a combinational loop or a net with several drivers.
     """
     device = find_target(target)
+    if not route:
+        if bitstream is not None:
+            raise CreatorError("a bitstream needs place and route", "synthesize", "leave route=False out")
+        device = dataclasses.replace(device, router=None)
     folder = BuildFolder.open(build)
-    _check_pins(folder, device)
+    if device.router:
+        _check_pins(folder, device)
     output = _bitstream_file(bitstream, device)
     programs = ["yosys", device.router, device.packer if output else None]
     tools = {name: find_tool(name) for name in programs if name}
@@ -151,7 +159,10 @@ class _Flow:
     def _yosys(self) -> dict[str, int]:
         top = self.build.top
         # GHDL's Verilog does not carry the attribute rom_style of these memories.
-        block = "".join(f'setattr -set ram_style "block" {name}/m:*\n' for name in self.build.manifest.get("block_roms", []))
+        styles = {"block_roms": 'ram_style "block"', "logic_roms": 'rom_style "logic"'}
+        block = "".join(
+            f"setattr -set {style} {name}/m:*\n" for key, style in styles.items() for name in self.build.manifest[key]
+        )
         # Else Yosys builds logic for a word that is read while it is written; of that creator_ram promises nothing.
         written = "setattr -set no_rw_check 1 creator_ram_*/m:*\n" if RAM in self.build.manifest["sources"] else ""
         script = f"""read_verilog network.v

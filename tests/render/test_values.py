@@ -65,9 +65,9 @@ def test_text_is_not_rendered_a_second_time() -> None:
 
 
 def test_render_finds_templates_by_their_stem() -> None:
-    values = {"entity": Identifier("m"), "purpose": Comment("p"), "depth": 1, "width": 2, "address_bits": 1, "block": False}
-    text = render("rom", values | {"rows": table_rows(["01"], 4)})
-    assert '    0 => "01"\n' in text
+    values = {"entity": Identifier("m"), "purpose": Comment("p"), "depth": 2, "width": 2, "address_bits": 1, "block": False}
+    text = render("rom", values | {"rows": table_rows(["01", "10"], 4), "word": Bits(1, 2)})
+    assert '    "10", "01"\n' in text
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ import pytest
 import creator
 from creator import FixedPoint, Overflow, Rounding
 from creator.affine import Affine
+from creator.ops import Clamp
 from creator.resources import resource_folder
-from tests.graph.chains import chain, linear, of_everything, quantize, rescale, table
+from tests.graph.chains import IN, chain, linear, of_everything, quantize, rescale, table
 
 F = FixedPoint
 MODES = [mode for mode in Rounding if mode is not Rounding.STOCHASTIC]
@@ -84,7 +85,29 @@ def designs() -> dict[str, creator.Design]:
     )
     graphs["large"] = chain(linear(64, 40), linear(40, 3), shape=(64,))
     graphs["long path"] = chain(linear(), paths=(".".join(["some_encoder_block"] * 12),))
-    return {name: creator.translate(graph) for name, graph in graphs.items()}
+    found = {name: creator.translate(graph) for name, graph in graphs.items()}
+    narrow = {"weight_format": F(4, 2)}
+    wide = chain(
+        linear(12, 9, **narrow),
+        Clamp(0, 90),
+        table(IN),
+        linear(9, 7, **narrow),
+        linear(7, 2, weight_format=F(2, 1)),
+        shape=(12,),
+    )
+    for name, options in {
+        "lanes": {
+            "lanes": {"layer.0": (5, 4), "layer.1": 3, "layer.2": 2, "layer.3": (4, 3), "layer.4": (3, 2)},
+            "packing": True,
+        },
+        "all lanes": {"parallelism": "full-lanes"},
+        "some cycles": {"parallelism": 12, "packing": True},
+        "a device": {"target": "ecp5-25k"},
+    }.items():
+        found[name] = creator.translate(wide, **options)
+    shares = chain(linear(output=F(52, 8)), rescale([3, 40000, 65535], 20, Affine(0.1, -20, 8)), rescale([4], 3, F(9, 2)))
+    found["scales in lanes"] = creator.translate(shares, lanes={"layer.0": (2, 3), "layer.1": 2, "layer.2": 2})
+    return found
 
 
 DESIGNS = designs()
@@ -112,10 +135,15 @@ def offenders(files: dict[str, bytes], pattern: str, comments: bool = False) -> 
 
 def test_there_is_something_to_scan() -> None:
     assert len(RENDERED) > 100
-    assert set(STATIC) == {"creator_ram.vhd", "creator_stream_register.vhd"}
+    assert set(STATIC) == {"creator_ram.vhd", "creator_stream_queue.vhd", "creator_stream_register.vhd"}
     stems = {name.split(".")[0] for name in TEMPLATES}
     assert {"linear", "clamp", "quantize", "lookup", "rescale", "network", "top"} <= stems
-    assert {"mac", "requantizer", "limit", "rom", "multiplier"} <= stems
+    assert {"mac", "mac_array", "adapter", "requantizer", "limit", "rom", "multiplier"} <= stems
+    names = " ".join(RENDERED)
+    for part in ("_adapter.vhd", "creator_stream_queue.vhd", "creator_stream_register.vhd"):
+        assert part in names
+    for signal in (b"pair_operand", b"lone_product", b"level_2", b"in_push"):
+        assert any(signal in content for content in RENDERED.values()), signal
 
 
 @pytest.mark.parametrize("construct", FORBIDDEN)

@@ -81,21 +81,21 @@ def test_undefined_output_bits_are_refused(small_build: Path, edit: Edit, bench:
 
 @BENCHES
 def test_a_network_that_hangs_is_refused(small_build: Path, edit: Edit, bench: str) -> None:
-    edit(SECOND, "issue      <= read_full and enable;", "issue      <= '0';")
+    edit(SECOND, "issue      <= any_full and enable;", "issue      <= '0';")
     with pytest.raises(CreatorError, match=r"expected 256 output beats from 64 samples, got 0|nothing moved for \d+ cycles"):
         creator.simulate(small_build, bench=bench)
 
 
 @BENCHES
 def test_a_lost_output_is_refused(small_build: Path, edit: Edit, bench: str) -> None:
-    edit(SECOND, "last_row   <= '1' when read_row = 3 else '0';", "last_row   <= '1' when read_row = 2 else '0';")
+    edit(SECOND, "frame_ends <= '1' when read_weight = 19 else '0';", "frame_ends <= '1' when read_weight = 14 else '0';")
     with pytest.raises(CreatorError, match=r"tlast|expected 256 output beats|nothing moved|the bench failed"):
         creator.simulate(small_build, bench=bench)
 
 
 @BENCHES
 def test_a_surplus_output_is_refused(small_build: Path, edit: Edit, bench: str) -> None:
-    edit(SECOND, "last_row   <= '1' when read_row = 3 else '0';", "last_row   <= '1' when read_row = 4 else '0';")
+    edit(SECOND, "frame_ends <= '1' when read_weight = 19 else '0';", "frame_ends <= '1' when read_weight = 24 else '0';")
     with pytest.raises(CreatorError, match=r"tlast|expected 256 output beats|more than planned|index \(20\) out of bounds"):
         creator.simulate(small_build, bench=bench)
 

@@ -55,8 +55,8 @@ def test_without_vectors_corners_and_seeded_samples_are_used(small_build: Path) 
 
 
 def test_stalls_with_different_seeds_take_different_times(small_build: Path) -> None:
-    runs = [creator.simulate(small_build, bench="vhdl", stalls=seed) for seed in (1, 2)]
-    assert runs[0].cycles != runs[1].cycles
+    runs = [creator.simulate(small_build, bench="vhdl", stalls=seed) for seed in (1, 2, 3)]
+    assert len({run.cycles for run in runs}) > 1
 
 
 @pytest.mark.parametrize("bench", ["cocotb", "vhdl"])

@@ -1,6 +1,7 @@
 -- golden_encoder_0: fully connected layer encoder.0 + encoder.1.
 -- 6 inputs fixed<4,2>, 3 outputs fixed<6,2>.
--- One multiplier: interval 18 cycles a frame, latency 25 cycles from the last input to the last output.
+-- One multiplier.
+-- Interval 18 cycles a frame, latency 25 cycles from the last input to the last output.
 -- Inputs are stored in two banks, so that a frame arrives while the one before it is computed. Frames are counted;
 -- in_last is not needed. When the output stalls, so does the whole pipeline; storing inputs goes on.
 library ieee;
@@ -43,8 +44,8 @@ architecture rtl of golden_encoder_0 is
   signal frame_ends  : std_logic;
   signal frees       : std_logic;
 
-  -- Pipeline: how far the row's first and last product and the frame's last one have come. The number is that of the stage
-  -- whose register they accompany: 1 memory, 2 its output, 3 operands, 4 product, 5 sum, 6 rounded value, 7 result.
+  -- Pipeline: how far the row's first and last product and the frame's last one have come. The number is that of the stage whose
+  -- register they accompany: 1 memory, 2 its output, 3 operands, 4 product, 5 sum, 6 rounded value, 7 result.
   signal enable     : std_logic;
   signal first      : std_logic_vector(1 to 4);
   signal done       : std_logic_vector(1 to 7);
