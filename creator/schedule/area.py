@@ -59,7 +59,7 @@ class Parts:
     def area(self) -> Area:
         """The weighted sums."""
         luts, ffs = (
-            sum(weights.get(kind, 1.0) * count for kind, count in counts.items())
+            sum(weights.get(kind, 0.0) * count for kind, count in counts.items())
             for counts, weights in ((self.luts, self.family.luts), (self.ffs, self.family.ffs))
         )
         return Area(luts, ffs, self.dsps, self.brams)

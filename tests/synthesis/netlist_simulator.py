@@ -133,15 +133,17 @@ class Netlist:
 
     def _trellis_ff(self, cell: Cell) -> tuple[list[int], list[int], None]:
         settings = cell["parameters"]
-        assert (settings["CLKMUX"], settings["LSRMUX"], settings["CEMUX"]) == ("CLK", "LSR", "CE")
-        enable, data, reset, output = self._nets(cell, "CE", "DI", "LSR", "Q")
+        assert (settings["CLKMUX"], settings["LSRMUX"]) == ("CLK", "LSR")
+        always = settings["CEMUX"].strip() == "1"  # the space tells write_json's strings from its numbers
+        assert always or settings["CEMUX"] == "CE"
+        enable, data, reset, output = self._nets(cell, "DI" if always else "CE", "DI", "LSR", "Q")
         start = int(settings["REGSET"] == "SET")
         assert settings.get("SRMODE") == "LSR_OVER_CE" or reset == 0
         v = self.values
         v[output] = start
 
         def prepare() -> Step:
-            value = start if v[reset] else v[data] if v[enable] else v[output]
+            value = start if v[reset] else v[data] if always or v[enable] else v[output]
             return lambda: v.__setitem__(output, value)
 
         self.states.append(prepare)
@@ -262,23 +264,33 @@ class Netlist:
     def _wide(self, cell: Cell, widths: dict[str, int], bits: list[int], outputs: list[int], steps: list[Step]) -> None:
         """A ROM of 36 bits: read by side B, shown by both sides."""
         settings = cell["parameters"]
-        assert (widths["B"], settings["REGMODE_A"], settings["REGMODE_B"]) == (36, "NOREG", "NOREG")
-        enable, write = self._nets(cell, "CEB", "CEA")
+        modes = {settings["REGMODE_A"], settings["REGMODE_B"]}
+        assert widths["B"] == 36
+        assert len(modes) == 1
+        registered = modes == {"OUTREG"}
+        enable, write, out_enable, other_enable = self._nets(cell, "CEB", "CEA", "OCEB", "OCEA")
         assert write == 0
+        assert not registered or out_enable == other_enable
         address = self._bus(cell, "ADB", 14)
         word = [(cell["connections"].get(f"DO{side}{place}") or [None])[0] for side in "AB" for place in range(18)]
-        latch = [0] * 36
+        latch, register = [0] * 36, [0] * 36
+        shown = register if registered else latch
         outputs += [net for net in word if net is not None]
 
         def drive() -> None:
-            for net, value in zip(word, latch, strict=True):
+            for net, value in zip(word, shown, strict=True):
                 if net is not None:
                     self.values[net] = value
 
         def prepare() -> Step:
             start = (self._number(address) >> 5) * 36
             new = bits[start : start + 36] if self.values[enable] else latch[:]
-            return lambda: latch.__setitem__(slice(None), new)
+            kept = latch[:] if self.values[out_enable] else register[:]
+
+            def commit() -> None:
+                latch[:], register[:] = new, kept
+
+            return commit
 
         self.states.append(prepare)
         steps.append(drive)

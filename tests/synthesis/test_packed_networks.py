@@ -26,9 +26,9 @@ from tests.graph.chains import chain, linear, rescale
 from tests.synthesis.netlist_simulator import Netlist
 
 
-def mapped(graph: Graph, folder: Path) -> dict[str, Any]:
+def mapped(graph: Graph, folder: Path, lanes: dict[str, tuple[int, int]] | None = None) -> dict[str, Any]:
     """The netlist that Yosys maps to ECP5, before registers are packed."""
-    build = BuildFolder.open(creator.translate(graph).write(folder / "build"))
+    build = BuildFolder.open(creator.translate(graph, lanes=lanes).write(folder / "build"))
     flow = _Flow(build, find_target("ecp5-25k"), folder, {"yosys": find_tool("yosys")}, lambda _: None)
     flow._verilog()
     flow._yosys()
@@ -88,10 +88,10 @@ def scaled() -> Graph:
 # From 2048 words on, the weights of a layer take several memories, with a choice behind them.
 CASES: dict[str, tuple[Callable[[], Graph], dict[str, int], int]] = {
     "small": (lambda: two_layers(12, 6, 9), {"products": 2, "operands": 2}, 3000),
-    "one memory each": (lambda: two_layers(40, 50, 40), {"memory outputs": 2, "products": 2, "operands": 0}, 9000),
-    "two memories": (lambda: two_layers(40, 60, 3), {"memory outputs": 0, "products": 2, "operands": 2}, 9000),
-    "inputs in a memory": (lambda: two_layers(300, 4, 3), {"memory outputs": 2, "products": 2, "operands": 1}, 8000),
-    "scaled": (scaled, {"products": 3, "operands": 2}, 4000),
+    "one memory each": (lambda: two_layers(40, 50, 40), {"memory outputs": 2, "products": 2, "operands": 2}, 9000),
+    "two memories": (lambda: two_layers(40, 60, 3), {"memory outputs": 1, "products": 2, "operands": 2}, 9000),
+    "inputs in a memory": (lambda: two_layers(300, 4, 3), {"memory outputs": 2, "products": 2, "operands": 2}, 8000),
+    "scaled": (scaled, {"products": 3, "operands": 3}, 4000),
 }
 
 
@@ -114,6 +114,22 @@ def test_packing_changes_nothing_that_can_be_seen(case: str, tmp_path: Path) -> 
     width = len(before["modules"]["network_top"]["ports"]["m_axis_tdata"]["bits"])
     assert len(taken) >= 6
     assert taken == [int(code) & (1 << width) - 1 for code in results[: len(taken)]]
+
+
+def test_words_of_36_bits_have_their_register_in_the_memory(tmp_path: Path) -> None:
+    graph = two_layers(36, 48, 6)
+    before = mapped(graph, tmp_path, {"layer.0": (5, 1), "layer.1": (4, 2)})
+    after = copy.deepcopy(before)
+    packed = pack_registers(after, "network_top")
+    wide = [cell for cell in after["modules"]["network_top"]["cells"].values() if cell["type"] == "DP16KD"]
+    assert [int(cell["parameters"]["DATA_WIDTH_B"], 2) for cell in wide] == [36]
+    assert [cell["parameters"][f"REGMODE_{side}"] for cell in wide for side in "AB"] == ["OUTREG"] * 2
+    assert packed["memory outputs"] == 1
+    codes = np.random.default_rng(3).integers(-128, 127, (30, 36), endpoint=True)
+    frames = (codes & 255).tolist()
+    seen, taken = run(before["modules"]["network_top"], frames, 5000)
+    assert run(after["modules"]["network_top"], frames, 5000) == (seen, taken)
+    assert len(taken) >= 6
 
 
 @pytest.mark.parametrize(
