@@ -25,7 +25,7 @@ from creator.errors import CreatorError
 TARGET = "ecp5-85k"
 HERE = Path(__file__).parent
 NETWORKS = {
-    (16, 64, 32, 32, 5): ["serial", 512, 128, 64, 32],
+    (16, 64, 32, 32, 5): ["serial", 512, 128, 64, 40],
     (64, 32, 16, 10): ["serial", 512, 128, 64, 32],
     (784, 128, 64, 10): ["serial", 8192, 1024],
 }

@@ -21,7 +21,7 @@ from creator.schedule.family import Family
 from creator.schedule.mac_array import MacArray
 from creator.schedule.plan import Adapter, Core, Plan
 
-BLOCK_ROM_BITS, BLOCK_ROM_WORDS = 1024, 128
+BLOCK_ROM_BITS, BLOCK_ROM_WORDS = 1024, 64
 """From this size on a ROM belongs in block RAM: in lookup tables it would take 16 or more of them on any device, in several
 levels. Not where it has few words, since much of the block RAM would stay empty."""
 
