@@ -3,6 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from creator import CreatorError, FixedPoint, nn
 from tests.nn.helpers import codes_of, integer_linear, nearest_codes, random_codes, seeded
@@ -126,6 +127,26 @@ def test_weights_that_saturate_do_not_make_the_statistics_run_away(spread):
     torch.testing.assert_close(norm.running_var, reference.running_var, rtol=0.05, atol=1e-7)
     evaluated = model.eval()(x)
     assert (trained - evaluated).abs().mean() < 0.1  # training shows what evaluation will
+
+
+@pytest.mark.parametrize("spread", [0.3, 0.1])
+def test_what_trains_with_saturated_weights_evaluates_as_well(spread):
+    torch.manual_seed(6)
+    x = torch.randn(1000, 16, generator=seeded(7)) * spread
+    labels = (x @ torch.randn(16, 6, generator=seeded(8))).relu() @ torch.randn(6, 4, generator=seeded(9))
+    labels = (labels - labels.mean(0)).argmax(1)
+    model = torch.nn.Sequential(
+        nn.Quantize(FixedPoint(12, 11)), nn.Linear(16, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 4)
+    )
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    for _ in range(200):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), labels).backward()
+        optimizer.step()
+    trained = (model(x).argmax(1) == labels).float().mean()
+    evaluated = (model.eval()(x).argmax(1) == labels).float().mean()
+    assert trained > 0.7
+    assert evaluated > trained - 0.03
 
 
 def test_eval_leaves_the_statistics_alone():
