@@ -94,6 +94,14 @@ def plot(rows: list[dict[str, Any]]) -> None:
     figure.savefig(HERE / "throughput.svg", metadata={"Date": None})
 
 
+def write(rows: list[dict[str, Any]]) -> None:
+    """Writes the table and the plot of what was measured so far."""
+    head = f"# Throughput against area on {TARGET}\n\nMade by `python benchmarks/parallelism/run.py`"
+    text = f"{head}, creator {creator.__version__}.\n\n"
+    (HERE / "results.md").write_text(f"{text}{table(rows)}\n![Throughput against LUTs](throughput.svg)\n")
+    plot(rows)
+
+
 def main() -> int:
     """Runs everything; see the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -110,10 +118,7 @@ def main() -> int:
                     continue
                 rows.append(row)
                 print(row, file=sys.stderr, flush=True)
-    head = f"# Throughput against area on {TARGET}\n\nMade by `python benchmarks/parallelism/run.py`"
-    text = f"{head}, creator {creator.__version__}.\n\n"
-    (HERE / "results.md").write_text(f"{text}{table(rows)}\n![Throughput against LUTs](throughput.svg)\n")
-    plot(rows)
+                write(rows)
     bad = [row for row in rows if row["mismatches"] or row["measured"] > row["interval"] + 4 or row["MHz"] < 150]
     return int(bool(bad))
 
