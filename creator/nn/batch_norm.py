@@ -112,7 +112,7 @@ class _BatchNorm(torch.nn.modules.batchnorm._BatchNorm):
         with torch.no_grad():
             self.running_mean.lerp_(mean, momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), momentum)
-        # Without the variance's gradient: shrinking the layer's weights would seem to enlarge what saturation has made too small,
+        # Without the variance's gradient: smaller weights would seem to enlarge what saturation has made too small,
         # but in the next step the folded weights are as large as before, and saturate more.
         scale = torch.rsqrt(variance.detach() + self.eps) * (1.0 if self.weight is None else self.weight)
         shift = 0.0 if self.bias is None else _leading(self.bias, y[0])
