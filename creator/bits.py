@@ -23,5 +23,5 @@ def bit_words(fields: Sequence[tuple[IntArray, int]]) -> list[str]:
         places = np.arange(width - 1, -1, -1)
         bits = (codes[:, ::-1, None] >> places) & 1  # the highest field first, as it is written
         columns.append((bits + ord("0")).astype(np.uint8).reshape(len(codes), -1))
-    text = np.concatenate(columns[::-1], axis=1)
+    text = np.ascontiguousarray(np.concatenate(columns[::-1], axis=1))  # one column of one field keeps the order of its codes
     return [row.decode() for row in text.view(f"S{text.shape[1]}").ravel().tolist()]
