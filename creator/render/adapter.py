@@ -9,6 +9,7 @@ from creator.affine import Format
 from creator.ops import beats
 from creator.render.values import Bit
 from creator.schedule import Adapter
+from creator.schedule.area import address_bits
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def adapter_values(adapter: Adapter, fmt: Format) -> dict[str, Any]:
         "capacity": adapter.capacity,
         "counts": arriving > 1,
         "beats": arriving,
-        "beat_bits": max(1, (arriving - 1).bit_length()),
+        "beat_bits": address_bits(arriving),
         "places": places,
         "place_bits": adapter.places[-1].bit_length(),
         "most_pending": most,

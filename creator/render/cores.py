@@ -19,7 +19,7 @@ from creator.render.multiplier import multiplier_values
 from creator.render.names import Names
 from creator.render.values import Comment, Identifier, Words, table_rows
 from creator.schedule import Core
-from creator.schedule.area import is_block_rom
+from creator.schedule.area import address_bits, is_block_rom
 from creator.schedule.mac_array import MacArray
 
 LINE_BITS = 96
@@ -86,11 +86,6 @@ class CoreFiles:
         self.files.append((self.entity, render(node.op.name, common | values)))
 
 
-def address_bits(depth: int) -> int:
-    """Bits of an address of ``depth`` words, at least one."""
-    return max(1, (depth - 1).bit_length())
-
-
 def lanes_of(codes: IntArray, lanes: int) -> IntArray:
     """``codes`` in words of so many, row by row; what is missing in the last word is zero."""
     words = np.zeros((beats(len(codes), lanes), lanes), dtype=np.int64)
@@ -101,7 +96,7 @@ def lanes_of(codes: IntArray, lanes: int) -> IntArray:
 def _linear(files: CoreFiles, op: Linear) -> None:
     core, x, accumulator = files.core, files.core.input_type, op.accumulator
     array = MacArray(op, x, files.interval, core.lanes)
-    bias_bits = bits_for(int(op.bias.min()), int(op.bias.max())) if op.bias.any() else 0
+    bias_bits = array.bias_bits
     inputs, outputs = core.lanes.input, core.lanes.output
     words, groups = beats(op.in_features, inputs), beats(op.out_features, outputs)
     order = "row by row" if inputs * outputs == 1 else f"{inputs} inputs of {outputs} rows a word"

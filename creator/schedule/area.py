@@ -84,16 +84,15 @@ class Parts:
         """A fully connected layer."""
         array = MacArray(op, x, interval, lanes)
         words, groups = beats(op.in_features, lanes.input), beats(op.out_features, lanes.output)
-        bias_bits = bits_for(int(op.bias.min()), int(op.bias.max())) if op.bias.any() else 0
-        stages, sum_bits = op.stages(lanes), op.accumulator.total_bits
-        word, group = _index_bits(words), _index_bits(groups)
+        bias_bits, stages, sum_bits = array.bias_bits, op.stages(lanes), op.accumulator.total_bits
+        word, group = address_bits(words), address_bits(groups)
         stores = groups > 1
         counters = word * (1 + stores) + group * (stores + stores * bool(bias_bits)) + (word + group) * stores
         self.luts["core"] += 1
         self.luts["counter"] += counters
         self.ffs["control"] += counters + 5 * stores + stages * (1 + stores) + op.sum_stages(lanes)
         if stores:
-            self.ram(2 * (1 << _index_bits(words)), lanes.input * x.format.total_bits)
+            self.ram(2 * (1 << address_bits(words)), lanes.input * x.format.total_bits)
         else:
             self.ffs["operand"] += lanes.input * x.format.total_bits
         self.rom(words * groups, array.word_bits)
@@ -103,11 +102,11 @@ class Parts:
         self._products(array)
         self.ffs["operand"] += lanes.input * (array.activation_bits + x.format.total_bits)
         self.ffs["read"] += array.word_bits
-        for (terms, bits), before in zip(
-            array.level_bits(sum_bits - op.align(x)), [lanes.input, *_terms(lanes.input)], strict=False
-        ):
+        before = lanes.input
+        for terms, bits in array.level_bits(sum_bits - op.align(x)):
             self.luts["add"] += lanes.output * (before // 2) * bits
             self.ffs["sum"] += lanes.output * terms * bits
+            before = terms
         self.luts["add"] += lanes.output * sum_bits if words > 1 or bias_bits else 0
         self.luts["choose"] += lanes.output * sum_bits if words > 1 else 0
         self.ffs["sum"] += lanes.output * sum_bits
@@ -163,8 +162,8 @@ class Parts:
         if len(scaling.factors) > 1:
             words = beats(min(math.lcm(len(scaling.factors), lanes), x.size), lanes)
             self.rom(words, lanes * scaling.factor_bits)
-            self.luts["counter"] += _index_bits(words)
-            self.ffs["control"] += _index_bits(words)
+            self.luts["counter"] += address_bits(words)
+            self.ffs["control"] += address_bits(words)
             self.ffs["operand"] += lanes * (scaling.factor_bits + x.format.total_bits)
         self.requantizer(lanes, products, scaling.shift, op.output, op.rounding, True, op.zero_point)
 
@@ -194,7 +193,7 @@ class Parts:
     def adapter(self, adapter: Adapter, bits: int) -> None:
         """An adapter for elements of ``bits`` bits."""
         held, shifts = adapter.capacity * bits, max(0, adapter.capacity - adapter.output) * bits
-        counters = _index_bits(beats(adapter.size, adapter.input)) + adapter.places[-1].bit_length() + 2
+        counters = address_bits(beats(adapter.size, adapter.input)) + adapter.places[-1].bit_length() + 2
         self.luts["stream"] += 1
         self.luts["counter"] += counters
         self.luts["choose"] += shifts * len(adapter.places) if shifts else 0
@@ -209,17 +208,9 @@ class Parts:
         self.ffs["held"] += 2 * (bits + 2)
 
 
-def _terms(lanes: int) -> list[int]:
-    """Terms of a row after each level of an adder tree."""
-    found = []
-    while lanes > 1:
-        lanes = beats(lanes, 2)
-        found.append(lanes)
-    return found
-
-
-def _index_bits(count: int) -> int:
-    return max(1, (count - 1).bit_length())
+def address_bits(depth: int) -> int:
+    """Bits of an address of ``depth`` words, at least one."""
+    return max(1, (depth - 1).bit_length())
 
 
 def core_parts(core: Core, interval: Interval, family: Family) -> Parts:

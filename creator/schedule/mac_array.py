@@ -45,6 +45,11 @@ class MacArray:
         """Width of the narrowest signed number that holds every weight."""
         return bits_for(int(self.op.weight.min()), int(self.op.weight.max()))
 
+    @cached_property
+    def bias_bits(self) -> int:
+        """Width of the narrowest signed number that holds every bias; 0 if all are zero."""
+        return bits_for(int(self.op.bias.min()), int(self.op.bias.max())) if self.op.bias.any() else 0
+
     @property
     def product_bits(self) -> int:
         """Width of a product."""
