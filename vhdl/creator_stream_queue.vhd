@@ -1,13 +1,14 @@
--- creator_stream_queue: the end of a long pipeline; four beats can wait in it.
+-- creator_stream_queue: the end of a long pipeline; 2 ** place_bits beats can wait in it.
 -- in_accept comes from a register: where it is 1 a beat may be pushed in the same cycle. It can stand as the enable of everything
--- before it, however much that is. A beat is offered one cycle after it is pushed; one beat a cycle passes.
+-- before it, however much and how far away that is. A beat is offered two cycles after it is pushed; one beat a cycle passes.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;
 
 entity creator_stream_queue is
   generic (
-    data_bits : positive
+    data_bits  : positive;
+    place_bits : positive := 3
   );
   port (
     clock     : in  std_logic;
@@ -24,11 +25,13 @@ entity creator_stream_queue is
 end entity creator_stream_queue;
 
 architecture rtl of creator_stream_queue is
-  type beats_t is array (3 downto 0) of std_logic_vector(data_bits downto 0);
+  type beats_t is array (2 ** place_bits - 1 downto 0) of std_logic_vector(data_bits downto 0);
   signal beats       : beats_t;
-  signal write_place : unsigned(1 downto 0);
-  signal read_place  : unsigned(1 downto 0);
-  signal held        : unsigned(2 downto 0);
+  signal arrives     : std_logic;
+  signal arrived     : std_logic_vector(data_bits downto 0);
+  signal write_place : unsigned(place_bits - 1 downto 0);
+  signal read_place  : unsigned(place_bits - 1 downto 0);
+  signal held        : unsigned(place_bits downto 0);
   signal filled      : std_logic;  -- whether any beat is held
   signal front       : std_logic_vector(data_bits downto 0);
   signal pop         : std_logic;
@@ -42,8 +45,9 @@ begin
   store : process (clock)
   begin
     if rising_edge(clock) then
-      if in_push = '1' then
-        beats(to_integer(write_place)) <= in_data & in_last;
+      arrived <= in_data & in_last;
+      if arrives = '1' then
+        beats(to_integer(write_place)) <= arrived;
       end if;
     end if;
   end process store;
@@ -51,31 +55,33 @@ begin
   control : process (clock)
   begin
     if rising_edge(clock) then
-      if in_push = '1' then
+      arrives <= in_push;
+      if arrives = '1' then
         write_place <= write_place + 1;
       end if;
       if pop = '1' then
         read_place <= read_place + 1;
       end if;
 
-      if in_push = '1' and pop = '0' then
+      if arrives = '1' and pop = '0' then
         held   <= held + 1;
         filled <= '1';
-      elsif in_push = '0' and pop = '1' then
+      elsif arrives = '0' and pop = '1' then
         held <= held - 1;
         if held = 1 then
           filled <= '0';
         end if;
       end if;
 
-      -- One more beat fits in the next cycle, whatever leaves in this one.
-      if held < 3 or (held = 3 and in_push = '0') then
+      -- Up to three beats are on their way that held does not count: pushed before, in this cycle, and in the next one.
+      if held <= 2 ** place_bits - 3 then
         in_accept <= '1';
       else
         in_accept <= '0';
       end if;
 
       if reset = '1' then
+        arrives     <= '0';
         write_place <= (others => '0');
         read_place  <= (others => '0');
         held        <= (others => '0');

@@ -89,6 +89,22 @@ def beats(size: int, lanes: int) -> int:
     return -(-size // lanes)
 
 
+_DEEP, _DEEP_STAGES = 1024, 2
+
+
+def is_deep(words: int) -> bool:
+    """Whether a constant memory of so many words is several block RAMs behind one another, or may be."""
+    return words > _DEEP
+
+
+def deep_stages(words: int) -> int:
+    """Registers that a constant memory of so many words has more than a small one.
+
+    A deep one has one for the way from its block RAMs, which are far apart, and one after the choice among their words.
+    """
+    return _DEEP_STAGES if is_deep(words) else 0
+
+
 class Timing(NamedTuple):
     """What a core needs, in clock cycles, when nothing stalls it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from creator.ops.base import (
     check_codes,
     check_limits,
     check_overflow,
+    deep_stages,
     frozen_array,
     limited,
 )
@@ -30,14 +32,19 @@ MAC_STAGES = 5
 a memory and a product both the block RAM and the multiplier have a register of their own at that end."""
 
 
-_QUEUED = 8
-"""Products a cycle from which on a core has a queue at its output: its enable is then a net so large that it has to come from a
-register."""
+SELECT_BITS = 2
+"""Weights of so few bits choose among 0 and multiples of the activation: no multiplier."""
+
+_WIDE = 8
 
 
-def is_queued(lanes: Lanes) -> bool:
-    """Whether a core ends in a queue, which takes a cycle more."""
-    return lanes.input * lanes.output >= _QUEUED
+def is_wide(lanes: Lanes) -> bool:
+    """Whether a core has so many products in a cycle that it is spread over the device.
+
+    Its enable is then a net so large that it has to come from a register: the core ends in a queue, which takes two cycles. And
+    multipliers, which are few and far apart, have a register more before and behind them, for the ways.
+    """
+    return lanes.input * lanes.output >= _WIDE
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +87,16 @@ class Linear(Op):
     @property
     def out_features(self) -> int:
         return int(self.weight.shape[0])
+
+    @cached_property
+    def weight_bits(self) -> int:
+        """Width of the narrowest signed number that holds every weight."""
+        return bits_for(int(self.weight.min()), int(self.weight.max()))
+
+    @property
+    def selects(self) -> bool:
+        """Whether weights are so narrow that no multiplier is needed."""
+        return self.weight_bits <= SELECT_BITS
 
     @property
     def dropped(self) -> int:
@@ -150,11 +167,24 @@ class Linear(Op):
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
         words, groups = beats(self.in_features, lanes.input), beats(self.out_features, lanes.output)
         # Where all outputs are computed at once, inputs are used as they arrive; otherwise a whole frame is stored first.
-        return Timing(words * groups, self.stages(lanes) + is_queued(lanes) + (words * groups if groups > 1 else 0))
+        return Timing(words * groups, self.stages(lanes) + 2 * is_wide(lanes) + (words * groups if groups > 1 else 0))
+
+    def words(self, lanes: Lanes) -> int:
+        """Words of weights, one a cycle."""
+        return beats(self.in_features, lanes.input) * beats(self.out_features, lanes.output)
 
     def sum_stages(self, lanes: Lanes) -> int:
-        """Registers from an address to a sum; products in one multiplier are parted, those of all lanes added by pairs."""
-        return MAC_STAGES + lanes.packed + (lanes.input - 1).bit_length()
+        """Registers from an address to a sum.
+
+        A deep memory takes some more. The ways to and from the multipliers of a wide core take two, parting products that share
+        a multiplier takes one, and adding those of all lanes one for each level of the tree.
+        """
+        products = MAC_STAGES + deep_stages(self.words(lanes)) + 2 * self.far(lanes) + lanes.packed
+        return products + (lanes.input - 1).bit_length()
+
+    def far(self, lanes: Lanes) -> bool:
+        """Whether there are registers for the ways to and from the multipliers."""
+        return is_wide(lanes) and not self.selects
 
     def stages(self, lanes: Lanes) -> int:
         """Registers from an address to a result."""

@@ -10,7 +10,7 @@ import numpy as np
 from creator.affine import Format
 from creator.errors import CreatorError
 from creator.formats import IntArray
-from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats, check_codes, frozen_array
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats, check_codes, deep_stages, frozen_array
 
 MAX_INPUT_BITS = 12
 
@@ -54,7 +54,8 @@ class Lookup(Op):
         return self._entries(values[0])
 
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
-        return Timing(beats(inputs[0].size, lanes.input), delay=2)  # the memory's register and one after it
+        # The memory's register, those of a deep one, and one after it.
+        return Timing(beats(inputs[0].size, lanes.input), delay=2 + deep_stages(len(self.table)))
 
     def _entries(self, codes: IntArray) -> IntArray:
         found: IntArray = self.table[codes & (len(self.table) - 1)]

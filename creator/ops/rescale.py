@@ -11,7 +11,7 @@ import numpy as np
 from creator.affine import MAX_SHIFT, Affine, Format, rescale
 from creator.errors import CreatorError
 from creator.formats import IntArray, Overflow, Rounding, bits_for, check_rounding
-from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats, check_limits, frozen_array, limited
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats, check_limits, deep_stages, frozen_array, limited
 from creator.ops.quantize import requantizer_stages, rounded_interval
 
 FACTOR_BITS = 31
@@ -124,18 +124,26 @@ class Rescale(Op):
         return np.clip(rounded + self.zero_point, self.low, self.high)
 
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
-        return Timing(beats(inputs[0].size, lanes.input), self.multiplier_stages(inputs[0]) + self.requantizer_stages)
+        (x,) = inputs
+        stages = self.memory_stages(x, lanes) + self.multiplier_stages(x) + self.requantizer_stages
+        return Timing(beats(x.size, lanes.input), stages)
+
+    def factor_words(self, x: TensorType, lanes: Lanes) -> int:
+        """Beats until the factors repeat or the frame ends."""
+        return beats(min(math.lcm(len(self.scaling.factors), lanes.input), x.size), lanes.input)
+
+    def memory_stages(self, x: TensorType, lanes: Lanes) -> int:
+        """Pipeline stages of the memory of several factors: its register, those of a deep one, and one after it."""
+        return 2 + deep_stages(self.factor_words(x, lanes)) if len(self.scaling.factors) > 1 else 0
 
     def multiplier_stages(self, x: TensorType) -> int:
-        """Pipeline stages up to the product: operand, products of its parts, their sums by pairs.
+        """Pipeline stages of the product: operand, products of its parts, their sums by pairs.
 
-        Before them comes the memory of several factors. Without a multiplier there is only the operand, and that only where a
-        zero point has to be subtracted.
+        Without a multiplier there is only the operand, and that only where a zero point has to be subtracted.
         """
         if not self.scaling.multiplies:
             return 1 if zero_point(x.format) else 0
-        memory = 1 if len(self.scaling.factors) > 1 else 0
-        return memory + 2 + (math.prod(self.scaling.parts(operand_bits(x.format))) - 1).bit_length()
+        return 2 + (math.prod(self.scaling.parts(operand_bits(x.format))) - 1).bit_length()
 
     @property
     def requantizer_stages(self) -> int:

@@ -9,7 +9,7 @@ from creator.affine import Format
 from creator.ops import beats
 from creator.render.values import Bit
 from creator.schedule import Adapter
-from creator.schedule.area import address_bits
+from creator.schedule.rom import address_bits
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,49 @@ from creator.affine import Format
 from creator.bits import bit_words
 from creator.formats import FixedPoint, IntArray, Overflow, Rounding, bits_for
 from creator.ops import Clamp, Interval, Linear, Lookup, Op, Quantize, Rescale, beats
+from creator.ops.base import deep_stages, is_deep
 from creator.render.environment import render
 from creator.render.limits import requantizer_values
 from creator.render.mac import mac_values
 from creator.render.multiplier import multiplier_values
 from creator.render.names import Names
-from creator.render.values import Comment, Identifier, Words, table_rows
+from creator.render.values import Bits, Comment, Identifier, Words, table_rows
 from creator.schedule import Core
-from creator.schedule.area import address_bits, is_block_rom
 from creator.schedule.mac_array import MacArray
+from creator.schedule.rom import address_bits, is_block_rom, rom_banks
 
 LINE_BITS = 96
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Part of a deep memory: ``depth`` words from the address ``start`` on, a multiple of it; ``rows`` are their
+    text, ``choice`` is the bank's number."""
+
+    choice: Bits
+    start: int
+    depth: int
+    rows: list[Words]
+
+    @property
+    def address_bits(self) -> int:
+        """Bits of an address within the bank."""
+        return address_bits(self.depth)
+
+
+def banks_of(words: list[str], columns: int) -> list[Bank]:
+    """The banks of a deep memory. All are read at once, so the last of several has words of zeros for what it lacks."""
+    banks: list[Bank] = []
+    start = 0
+    depths = rom_banks(len(words), len(words[0]))
+    choices = address_bits(len(depths))
+    for depth in depths:
+        part = words[start : start + depth]
+        if len(depths) > 1:
+            part += ["0" * len(words[0])] * (depth - len(part))
+        banks.append(Bank(Bits(len(banks), choices), start, len(part), table_rows(part, columns)))
+        start += depth
+    return banks
 
 
 class CoreFiles:
@@ -56,17 +88,22 @@ class CoreFiles:
     def rom(self, suffix: str, purpose: str, fields: Sequence[tuple[IntArray, int]]) -> Identifier:
         """Renders a memory whose words consist of the given fields, the lowest first: codes of shape (words, n), and widths."""
         words = bit_words(fields)
-        width = len(words[0])
+        width, depth = len(words[0]), len(words)
+        columns = max(1, LINE_BITS // (width + 4))
         values = {
             "purpose": Comment(purpose),
-            "depth": len(words),
+            "depth": depth,
             "width": width,
-            "address_bits": address_bits(len(words)),
-            "rows": table_rows(words, max(1, LINE_BITS // (width + 4))),
-            "word": Words(tuple(words[:1]), named=False, end=True),
-            "block": is_block_rom(len(words), width),
+            "address_bits": address_bits(depth),
+            "block": is_block_rom(depth, width),
         }
-        entity = self.part("rom", suffix, values)
+        if is_deep(depth):
+            banks = banks_of(words, columns)
+            values |= {"banks": banks, "later": banks[:0:-1], "bank_bits": address_bits(len(banks))}
+            entity = self.part("deep_rom", suffix, values)
+        else:
+            values |= {"rows": table_rows(words, columns), "word": Words(tuple(words[:1]), named=False, end=True)}
+            entity = self.part("rom", suffix, values)
         (self.block_roms if values["block"] else self.logic_roms).append(entity)
         return entity
 
@@ -109,6 +146,9 @@ def _linear(files: CoreFiles, op: Linear) -> None:
         "weight_bits": array.weight_bits,
         "sum_bits": accumulator.total_bits,
         "bias_bits": bias_bits,
+        "deep": is_deep(words * groups),
+        "far": op.far(core.lanes),
+        "place": Identifier("near" if op.far(core.lanes) else "read"),
         # Where beats can be missing within a frame, what is in the pipeline in their place must not be added.
         "gated": groups == 1 and words > 1,
         "accumulates": words > 1,
@@ -136,9 +176,14 @@ def _linear(files: CoreFiles, op: Linear) -> None:
             "delay": core.timing.delay,
             "stages": op.stages(core.lanes),
             "queued": core.queues,
+            # What issues products in a cycle in which the pipeline moves.
+            "arrives": Identifier("any_full" if groups > 1 else "in_valid"),
             "result": Identifier("result" if core.queues else "out_data"),
             "sum_stage": op.sum_stages(core.lanes),
-            "index_bits": address_bits(words),
+            "product_stage": 4 + deep_stages(words * groups) + op.far(core.lanes),
+            # The memory of biases gives its word after one cycle, or more if it is deep; then comes a register.
+            "bias_stage": op.sum_stages(core.lanes) - 3 - deep_stages(groups),
+            "index_bits": address_bits(words) if words > 1 else 0,
             "row_bits": address_bits(groups),
             "weight_address_bits": address_bits(words * groups),
             "weights_entity": weights,
@@ -171,7 +216,12 @@ def full_range(fmt: Format) -> FixedPoint:
 
 def _lookup(files: CoreFiles, op: Lookup) -> None:
     purpose = f"table of {files.core.node.where}, by the input's bits"
-    files.main({"table_entity": files.rom("table", purpose, [(op.table[:, None], op.output.total_bits)])})
+    files.main(
+        {
+            "deep": is_deep(len(op.table)),
+            "table_entity": files.rom("table", purpose, [(op.table[:, None], op.output.total_bits)]),
+        }
+    )
 
 
 def _rescale(files: CoreFiles, op: Rescale) -> None:
@@ -196,6 +246,7 @@ def _rescale(files: CoreFiles, op: Rescale) -> None:
             "shift": scaling.shift,
             "factor_bits": factor_bits,
             "channels": channels,
+            "memory_stages": op.memory_stages(x, files.core.lanes),
             "channel_bits": address_bits(len(factors)),
             "factor_words": len(factors),
             "frame_ends": x.size % (len(factors) * files.core.lanes.input) != 0,
@@ -209,9 +260,12 @@ def _rescale(files: CoreFiles, op: Rescale) -> None:
 
 def _factors(factors: IntArray, core: Core) -> IntArray:
     """The factors of the elements of each beat, up to where they repeat or the frame ends; shape (beats, lanes)."""
+    assert isinstance(core.node.op, Rescale)
     lanes = core.lanes.input
-    period = min(math.lcm(len(factors), lanes), core.input_type.size)
-    return lanes_of(factors[np.arange(period) % len(factors)], lanes)
+    words = core.node.op.factor_words(core.input_type, core.lanes)
+    # Beyond the frame's end no element asks for one.
+    elements = np.arange(min(words * lanes, core.input_type.size))
+    return lanes_of(factors[elements % len(factors)], lanes)
 
 
 _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {

@@ -15,20 +15,13 @@ from creator.affine import Affine, Format
 from creator.formats import FixedPoint, Rounding, bits_for
 from creator.graph import Node
 from creator.ops import Clamp, Interval, Lanes, Linear, Lookup, Quantize, Rescale, TensorType, beats
-from creator.ops.linear import is_queued
+from creator.ops.base import is_deep
+from creator.ops.linear import is_wide
 from creator.ops.rescale import operand_bits
 from creator.schedule.family import Family
 from creator.schedule.mac_array import MacArray
 from creator.schedule.plan import Adapter, Core, Plan
-
-BLOCK_ROM_BITS, BLOCK_ROM_WORDS = 1024, 64
-"""From this size on a ROM belongs in block RAM: in lookup tables it would take 16 or more of them on any device, in several
-levels. Not where it has few words, since much of the block RAM would stay empty."""
-
-
-def is_block_rom(words: int, width: int) -> bool:
-    """Whether a ROM of that size belongs in block RAM."""
-    return words * width >= BLOCK_ROM_BITS and words >= BLOCK_ROM_WORDS
+from creator.schedule.rom import address_bits, is_block_rom, rom_banks
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,9 @@ class Parts:
     def rom(self, words: int, width: int) -> None:
         """A memory with constant contents and a register."""
         if is_block_rom(words, width):
-            self.brams += self.family.block_rams(words, width)
+            self.brams += sum(self.family.block_rams(bank, width) for bank in rom_banks(words, width))
+            if is_deep(words):
+                self.luts["banks"] += width * (len(rom_banks(words, width)) - 1)
         else:
             self.luts["rom"] += width * max(1, words / 16)
             self.ffs["rom"] += width
@@ -92,7 +87,7 @@ class Parts:
         self.luts["counter"] += counters
         self.ffs["control"] += counters + 5 * stores + stages * (1 + stores) + op.sum_stages(lanes)
         if stores:
-            self.ram(2 * (1 << address_bits(words)), lanes.input * x.format.total_bits)
+            self.ram(2 * (1 << address_bits(words) if words > 1 else 1), lanes.input * x.format.total_bits)
         else:
             self.ffs["operand"] += lanes.input * x.format.total_bits
         self.rom(words * groups, array.word_bits)
@@ -102,6 +97,8 @@ class Parts:
         self._products(array)
         self.ffs["operand"] += lanes.input * (array.activation_bits + x.format.total_bits)
         self.ffs["read"] += array.word_bits
+        if op.far(lanes):
+            self.ffs["near"] += array.word_bits + lanes.input * x.format.total_bits
         before = lanes.input
         for terms, bits in array.level_bits(sum_bits - op.align(x)):
             self.luts["add"] += lanes.output * (before // 2) * bits
@@ -111,10 +108,11 @@ class Parts:
         self.luts["choose"] += lanes.output * sum_bits if words > 1 else 0
         self.ffs["sum"] += lanes.output * sum_bits
         self.requantizer(lanes.output, sum_bits, op.dropped, op.output, op.rounding, saturates=True)
-        if is_queued(lanes):
+        if is_wide(lanes):
             self.luts["queue"] += 1
             self.luts["ram"] += beats(lanes.output * op.output.total_bits + 1, 4)
-            self.ffs["control"] += 9
+            self.ffs["round"] += lanes.output * op.output.total_bits
+            self.ffs["control"] += 14
 
     def _products(self, array: MacArray) -> None:
         lanes = array.lanes
@@ -128,7 +126,7 @@ class Parts:
         self.dsps += array.multipliers * self.family.multiplier_blocks(*wide)
         shared = lanes.input * array.pairs
         lone = products - 2 * shared
-        self.ffs["product"] += shared * sum(wide) + lone * array.product_bits
+        self.ffs["product"] += (1 + array.op.far(lanes)) * (shared * sum(wide) + lone * array.product_bits)
         self.ffs["operand"] += shared * (array.upper_bits + array.weight_bits) + lone * array.weight_bits
         if shared:
             self.luts["add"] += shared * array.product_bits
@@ -160,11 +158,12 @@ class Parts:
             self.ffs["product"] += lanes * products * (1 + 2 * (parts > 1))
             self.luts["add"] += lanes * products * (parts > 1)
         if len(scaling.factors) > 1:
-            words = beats(min(math.lcm(len(scaling.factors), lanes), x.size), lanes)
+            words = op.factor_words(x, Lanes(lanes, lanes))
             self.rom(words, lanes * scaling.factor_bits)
             self.luts["counter"] += address_bits(words)
             self.ffs["control"] += address_bits(words)
-            self.ffs["operand"] += lanes * (scaling.factor_bits + x.format.total_bits)
+            stages = op.memory_stages(x, Lanes(lanes, lanes))
+            self.ffs["operand"] += lanes * (2 * scaling.factor_bits + stages * x.format.total_bits)
         self.requantizer(lanes, products, scaling.shift, op.output, op.rounding, True, op.zero_point)
 
     def core(self, node: Node, x: TensorType, interval: Interval, lanes: Lanes) -> None:
@@ -206,11 +205,6 @@ class Parts:
         self.luts["stream"] += 1
         self.luts["choose"] += bits + 1
         self.ffs["held"] += 2 * (bits + 2)
-
-
-def address_bits(depth: int) -> int:
-    """Bits of an address of ``depth`` words, at least one."""
-    return max(1, (depth - 1).bit_length())
 
 
 def core_parts(core: Core, interval: Interval, family: Family) -> Parts:

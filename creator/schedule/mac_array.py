@@ -10,9 +10,6 @@ import numpy as np
 from creator.formats import IntArray, bits_for
 from creator.ops import Interval, Lanes, Linear, TensorType, beats
 
-SELECT_BITS = 2
-"""Weights of so few bits choose among 0 and multiples of the activation: no multiplier."""
-
 
 @dataclass(frozen=True, eq=False)
 class MacArray:
@@ -40,10 +37,10 @@ class MacArray:
         """Width of an activation as a signed number."""
         return self.x.format.total_bits + (not self.x.format.signed)
 
-    @cached_property
+    @property
     def weight_bits(self) -> int:
-        """Width of the narrowest signed number that holds every weight."""
-        return bits_for(int(self.op.weight.min()), int(self.op.weight.max()))
+        """Width of a weight."""
+        return self.op.weight_bits
 
     @cached_property
     def bias_bits(self) -> int:
@@ -70,7 +67,7 @@ class MacArray:
     @property
     def selects(self) -> bool:
         """Whether no multiplier is needed."""
-        return self.weight_bits <= SELECT_BITS
+        return self.op.selects
 
     @property
     def pairs(self) -> int:

@@ -11,7 +11,7 @@ from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Graph, Node
 from creator.ops import Lanes, Linear, TensorType, Timing, beats
-from creator.ops.linear import is_queued
+from creator.ops.linear import is_wide
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Core:
     @property
     def queues(self) -> bool:
         """Whether its results wait in a queue."""
-        return isinstance(self.node.op, Linear) and is_queued(self.lanes)
+        return isinstance(self.node.op, Linear) and is_wide(self.lanes)
 
     @property
     def passes_ready(self) -> bool:

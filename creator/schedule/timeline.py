@@ -110,10 +110,10 @@ class _StoredCore(_Part):
 
 
 class _Queue(_Part):
-    """A part whose results wait in a queue of four, and which stops by a register."""
+    """A part whose results wait in a queue of eight, and which stops by a register."""
 
     def __init__(self, part: _Part) -> None:
-        self.part, self.held, self.accept = part, 0, True
+        self.part, self.held, self.arrives, self.accept = part, 0, False, True
 
     @property
     def valid(self) -> bool:  # type: ignore[override]
@@ -125,11 +125,12 @@ class _Queue(_Part):
     def clock(self, arrives: bool, out_ready: bool) -> None:
         push = self.accept and self.part.valid
         self.part.clock(arrives, self.accept)
-        self.accept = self.held + push <= 3
-        self.held += push - (self.valid and out_ready)
+        self.accept = self.held <= 5
+        self.held += self.arrives - (self.valid and out_ready)
+        self.arrives = push
 
     def quiet(self) -> int:
-        return 0 if self.held or not self.accept else self.part.quiet()
+        return 0 if self.held or self.arrives or not self.accept else self.part.quiet()
 
     def skip(self, cycles: int) -> None:
         self.part.skip(cycles)

@@ -1,6 +1,6 @@
 -- affine: the network's cores in a chain.
 -- 4 elements affine<6,0.05,3> in, 3 elements affine<8,0.1,-20> out.
--- All cores run at once: interval 12 cycles a frame, latency 34 cycles from the first input to the last output.
+-- All cores run at once: interval 12 cycles a frame, latency 35 cycles from the first input to the last output.
 library ieee;
 use ieee.std_logic_1164.all;
 

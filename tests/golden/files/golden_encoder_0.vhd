@@ -30,6 +30,7 @@ architecture rtl of golden_encoder_0 is
   signal store       : std_logic;
   signal any_full    : std_logic;
   signal both_full   : std_logic;
+  signal write_ends  : std_logic;
   signal fills       : std_logic;
   signal write_place : std_logic_vector(3 downto 0);
 
@@ -60,15 +61,12 @@ architecture rtl of golden_encoder_0 is
 begin
   in_ready    <= not both_full;
   store       <= in_valid and not both_full;
-  fills       <= store when write_index = 5 else '0';
+  fills       <= store and write_ends;
   write_place <= write_bank & std_logic_vector(write_index);
 
   enable     <= out_ready or not done(7);
   issue      <= any_full and enable;
-  row_starts <= '1' when read_index = 0 else '0';
-  row_ends   <= '1' when read_index = 5 else '0';
-  frame_ends <= '1' when read_weight = 17 else '0';
-  frees      <= issue and frame_ends;
+  frees      <= enable and frame_ends;  -- within a frame a bank is always full
   read_place <= read_bank & std_logic_vector(read_index);
 
   out_valid <= done(7);
@@ -79,17 +77,30 @@ begin
     if rising_edge(clock) then
       if store = '1' then
         write_index <= write_index + 1;
+        write_ends  <= '0';
+        if write_index = 4 then
+          write_ends <= '1';
+        end if;
       end if;
       if fills = '1' then
         write_index <= (others => '0');
-        write_bank  <= not write_bank;
+        write_bank <= not write_bank;
       end if;
 
       if issue = '1' then
-        read_index  <= read_index + 1;
-        read_weight <= read_weight + 1;
+        read_index <= read_index + 1;
+        row_starts <= row_ends;
+        row_ends   <= '0';
+        if read_index = 4 then
+          row_ends <= '1';
+        end if;
         if row_ends = '1' then
           read_index <= (others => '0');
+        end if;
+        read_weight <= read_weight + 1;
+        frame_ends  <= '0';
+        if read_weight = 16 then
+          frame_ends <= '1';
         end if;
       end if;
       if frees = '1' then
@@ -97,17 +108,12 @@ begin
         read_bank   <= not read_bank;
       end if;
 
-      if fills = '1' and frees = '0' then
-        any_full  <= '1';
-        both_full <= any_full;
-      elsif fills = '0' and frees = '1' then
-        any_full  <= both_full;
-        both_full <= '0';
-      end if;
+      any_full  <= fills or both_full or (any_full and not frees);
+      both_full <= (both_full or (fills and any_full)) and not frees;
 
       if enable = '1' then
-        first      <= (issue and row_starts) & first(1 to 3);
-        done       <= (issue and row_ends) & done(1 to 6);
+        first      <= (any_full and row_starts) & first(1 to 3);
+        done       <= row_ends & done(1 to 6);
         frame_done <= frame_ends & frame_done(1 to 6);
         if first(2) = '1' then
           bias_row <= bias_row + 1;
@@ -121,11 +127,15 @@ begin
       if reset = '1' then
         write_bank  <= '0';
         write_index <= (others => '0');
+        write_ends  <= '0';
         any_full    <= '0';
         both_full   <= '0';
         read_bank   <= '0';
         read_weight <= (others => '0');
+        frame_ends  <= '0';
         read_index  <= (others => '0');
+        row_starts  <= '1';
+        row_ends    <= '0';
         first       <= (others => '0');
         bias_row    <= (others => '0');
         done        <= (others => '0');
