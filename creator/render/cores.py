@@ -15,7 +15,7 @@ from creator.ops import Clamp, Interval, Linear, Lookup, Op, Quantize, Rescale, 
 from creator.ops.base import deep_stages, is_deep
 from creator.render.environment import render
 from creator.render.limits import requantizer_values
-from creator.render.mac import mac_values
+from creator.render.mac import mac_values, stage_lines
 from creator.render.multiplier import multiplier_values
 from creator.render.names import Names
 from creator.render.values import Bits, Comment, Identifier, Words, table_rows
@@ -148,6 +148,8 @@ def _linear(files: CoreFiles, op: Linear) -> None:
         "bias_bits": bias_bits,
         "deep": is_deep(words * groups),
         "far": op.far(core.lanes),
+        "mac_stage": 2 + deep_stages(words * groups),
+        "sum_stage": op.sum_stages(core.lanes),
         "place": Identifier("near" if op.far(core.lanes) else "read"),
         # Where beats can be missing within a frame, what is in the pipeline in their place must not be added.
         "gated": groups == 1 and words > 1,
@@ -179,8 +181,7 @@ def _linear(files: CoreFiles, op: Linear) -> None:
             # What issues products in a cycle in which the pipeline moves.
             "arrives": Identifier("any_full" if groups > 1 else "in_valid"),
             "result": Identifier("result" if core.queues else "out_data"),
-            "sum_stage": op.sum_stages(core.lanes),
-            "product_stage": 4 + deep_stages(words * groups) + op.far(core.lanes),
+            "pipeline": stage_lines(op, core.lanes),
             # The memory of biases gives its word after one cycle, or more if it is deep; then comes a register.
             "bias_stage": op.sum_stages(core.lanes) - 3 - deep_stages(groups),
             "index_bits": address_bits(words) if words > 1 else 0,

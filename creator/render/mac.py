@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
 from creator.formats import FixedPoint
-from creator.render.values import Bits, Identifier
+from creator.ops import Lanes, Linear
+from creator.ops.base import is_deep
+from creator.render.values import COMMENT_CHARACTERS, Bits, Comment, Identifier
 from creator.schedule.mac_array import MacArray
 
 
@@ -28,6 +32,29 @@ class Level:
     def odd(self) -> int:
         """Whether a term is left over, 1 or 0."""
         return self.source_terms % 2
+
+
+def stage_names(op: Linear, lanes: Lanes) -> list[str]:
+    """What the registers of a core's pipeline hold, from the address on."""
+    names = ["memory", "its output"]
+    names += ["the way from its blocks", "the choice among its banks"] if is_deep(op.words(lanes)) else []
+    names += ["the way to the multipliers", "operands", "products", "the way to the adders"] if op.far(lanes) else []
+    names += [] if op.far(lanes) else ["operands", "products"]
+    names += ["products that shared a multiplier"] if lanes.packed else []
+    names += ["sums by pairs"] * (lanes.input - 1).bit_length()
+    names.append("sum")
+    names += ["rounded value"] * (op.stages(lanes) - len(names) - 1)
+    return [*names, "result"]
+
+
+def stage_lines(op: Linear, lanes: Lanes) -> list[Comment]:
+    """The stages of a core's pipeline with their numbers, in lines of a comment."""
+    found: list[str] = []
+    number = 0
+    for name, same in itertools.groupby(stage_names(op, lanes)):
+        first, number = number + 1, number + len(list(same))
+        found.append(f"{first} {name}" if first == number else f"{first} to {number} {name}")
+    return [Comment(line) for line in textwrap.wrap(", ".join(found) + ".", COMMENT_CHARACTERS)]
 
 
 def mac_values(array: MacArray, align: int, accumulator: FixedPoint) -> dict[str, Any]:

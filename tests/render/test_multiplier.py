@@ -80,8 +80,7 @@ def test_the_parts_add_up_to_the_product(data: st.DataObject) -> None:
         for factor in scaling.factors:
             assert multiplier(v, fmt, code, factor) == (code - zero) * factor
     rounds = 0 if not v["products"] else int(np.ceil(np.log2(len(v["products"]))))
-    memory = len(scaling.factors) > 1
-    expected = memory + 2 + rounds if scaling.multiplies else int(zero != 0)
+    expected = 2 + rounds if scaling.multiplies else int(zero != 0)
     assert op.multiplier_stages(x) == expected
 
 

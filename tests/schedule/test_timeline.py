@@ -26,7 +26,7 @@ def test_frames_follow_each_other_at_the_interval(lanes) -> None:
 
 def test_quiet_cycles_are_skipped_not_lost() -> None:
     plan = schedule(chain(linear(500, 300), linear(300, 2), shape=(500,)))
-    assert plan.latency == 499 + (500 * 300 + 7) + (300 * 2 + 7)
+    assert plan.latency == 499 + (500 * 300 + 7 + 2) + (300 * 2 + 7)
     assert frame_ends(plan, 2)[1] == plan.latency + plan.interval
 
 

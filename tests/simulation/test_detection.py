@@ -88,14 +88,14 @@ def test_a_network_that_hangs_is_refused(small_build: Path, edit: Edit, bench: s
 
 @BENCHES
 def test_a_lost_output_is_refused(small_build: Path, edit: Edit, bench: str) -> None:
-    edit(SECOND, "frame_ends <= '1' when read_weight = 19 else '0';", "frame_ends <= '1' when read_weight = 14 else '0';")
+    edit(SECOND, "if read_weight = 18 then", "if read_weight = 13 then")
     with pytest.raises(CreatorError, match=r"tlast|expected 256 output beats|nothing moved|the bench failed"):
         creator.simulate(small_build, bench=bench)
 
 
 @BENCHES
 def test_a_surplus_output_is_refused(small_build: Path, edit: Edit, bench: str) -> None:
-    edit(SECOND, "frame_ends <= '1' when read_weight = 19 else '0';", "frame_ends <= '1' when read_weight = 24 else '0';")
+    edit(SECOND, "if read_weight = 18 then", "if read_weight = 23 then")
     with pytest.raises(CreatorError, match=r"tlast|expected 256 output beats|more than planned|index \(20\) out of bounds"):
         creator.simulate(small_build, bench=bench)
 

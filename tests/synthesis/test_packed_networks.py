@@ -122,9 +122,9 @@ def test_words_of_36_bits_have_their_register_in_the_memory(tmp_path: Path) -> N
     after = copy.deepcopy(before)
     packed = pack_registers(after, "network_top")
     wide = [cell for cell in after["modules"]["network_top"]["cells"].values() if cell["type"] == "DP16KD"]
-    assert [int(cell["parameters"]["DATA_WIDTH_B"], 2) for cell in wide] == [36]
-    assert [cell["parameters"][f"REGMODE_{side}"] for cell in wide for side in "AB"] == ["OUTREG"] * 2
-    assert packed["memory outputs"] == 1
+    assert {int(cell["parameters"]["DATA_WIDTH_B"], 2) for cell in wide} == {36}
+    assert {cell["parameters"][f"REGMODE_{side}"] for cell in wide for side in "AB"} == {"OUTREG"}
+    assert packed["memory outputs"] == len(wide) > 0
     codes = np.random.default_rng(3).integers(-128, 127, (30, 36), endpoint=True)
     frames = (codes & 255).tolist()
     seen, taken = run(before["modules"]["network_top"], frames, 5000)
@@ -134,7 +134,7 @@ def test_words_of_36_bits_have_their_register_in_the_memory(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("sizes", "ports", "cycles"),
-    [((12, 6, 9), 2, 3000), pytest.param((40, 50, 40), 4, 9000, marks=pytest.mark.extended)],
+    [((12, 6, 9), 2, 3000), pytest.param((40, 50, 40), 4, 20000, marks=pytest.mark.extended)],
 )
 def test_an_enable_that_is_lost_is_seen(sizes: tuple[int, int, int], ports: int, cycles: int, tmp_path: Path) -> None:
     """What the comparison above can see: each register in a block must stall with the pipeline."""

@@ -46,7 +46,9 @@ architecture rtl of affine_fc is
   signal frees       : std_logic;
 
   -- Pipeline: how far the row's first and last product and the frame's last one have come. The number is that of the stage whose
-  -- register they accompany: 1 memory, 2 its output, 3 operands, 4 product, 5 sum, 6 result.
+  -- register they accompany:
+  -- 1 memory, 2 its output, 3 operands, 4 products, 5 sum, 6
+  -- result.
   signal enable     : std_logic;
   signal first      : std_logic_vector(1 to 4);
   signal done       : std_logic_vector(1 to 6);

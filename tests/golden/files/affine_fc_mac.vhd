@@ -1,6 +1,7 @@
 -- affine_fc_mac: multiplies and accumulates, one product a cycle.
 -- Activations affine<6,0.05,3>, weights of 3 bits, sums fixed<9,0>.
--- Registers: memory output, operands, product, sum. Where first is 1, aligned with the product, the sum starts anew from bias.
+-- Registers: stages 2 to 5 of the layer's pipeline.
+-- Where first is 1, aligned with the product, the sum starts anew from bias.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;

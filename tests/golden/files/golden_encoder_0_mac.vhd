@@ -1,6 +1,7 @@
 -- golden_encoder_0_mac: multiplies and accumulates, one product a cycle.
 -- Activations fixed<4,2>, weights of 3 bits, sums fixed<8,3>.
--- Registers: memory output, operands, product, sum. Where first is 1, aligned with the product, the sum starts anew from bias.
+-- Registers: stages 2 to 5 of the layer's pipeline.
+-- Where first is 1, aligned with the product, the sum starts anew from bias.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;
