@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 
     synthesize = command("synthesize", "synthesize, place and route", "creator synthesize build --target ecp5-25k")
     synthesize.add_argument("build", metavar="FOLDER", help="a build folder")
-    targets = "ecp5-25k, ecp5-45k, ecp5-85k, ice40-up5k, lifcl-40, gw1n-9c, gw2a-18c, xc7"
+    targets = "ecp5-25k, ecp5-45k, ecp5-85k, ice40-up5k, lifcl-40, gw1n-9c, gw2a-18c, xc7, xc7a35t, xc7a100t"
     synthesize.add_argument("--target", default="ecp5-25k", metavar="T", help=targets)
     synthesize.add_argument(
         "--no-route", action="store_false", dest="route", help="count resources only, without place and route"
@@ -250,7 +250,7 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _synthesize(options: argparse.Namespace) -> int:
-    from creator.synthesis.targets import find_target
+    from creator.targets import find_target
 
     if options.require_mhz is not None and not 0 < options.require_mhz < float("inf"):
         raise CreatorError(f"{options.require_mhz} is not a clock frequency", "--require-mhz")

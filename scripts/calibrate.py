@@ -1,7 +1,7 @@
 """Finds what one bit of each kind of logic costs in a family of devices, and how far estimates are from Yosys.
 
 ``python scripts/calibrate.py ecp5-25k`` synthesizes networks, without routing, and prints the weights for
-``creator/schedule/family.py``; ``--check`` uses the weights that are there. Least squares of relative errors, weights not
+``creator/targets/family.py``; ``--check`` uses the weights that are there. Least squares of relative errors, weights not
 negative: those that would be are left out, one after another.
 """
 
@@ -20,13 +20,14 @@ import torch
 import creator
 from creator import FixedPoint, nn
 from creator.schedule.area import core_parts
-from creator.schedule.device import find_device
-from creator.schedule.family import Family
+from creator.schedule.device import DEVICES, Device
+from creator.targets import FAMILIES, Family, find_target
 
 REFERENCE = [(16, 64, 32, 32, 5), (64, 32, 16, 10)]
 BITS = [8, 6, 4]
 SETTINGS: list[str | int] = ["serial", 512, 128, 64]
 RANDOM = 24
+ANY = "any device"
 
 
 def network(sizes: tuple[int, ...], bits: int, seed: int = 0) -> torch.nn.Sequential:
@@ -42,13 +43,15 @@ def network(sizes: tuple[int, ...], bits: int, seed: int = 0) -> torch.nn.Sequen
     return torch.nn.Sequential(*layers)
 
 
-def designs() -> Iterator[tuple[str, creator.Design]]:
+def designs(family: Family) -> Iterator[tuple[str, creator.Design]]:
     """The reference networks at several settings, and random single layers and pairs."""
+    # Planned for the family, whatever size its devices have.
+    DEVICES[ANY] = Device(ANY, family, *[10**9] * 4)
     for sizes in REFERENCE:
         for bits in BITS:
             graph = creator.trace(network(sizes, bits), (sizes[0],))
             for setting in SETTINGS:
-                yield f"{'-'.join(map(str, sizes))}, {bits} bits, {setting}", creator.translate(graph, setting, packing=True)
+                yield f"{'-'.join(map(str, sizes))}, {bits} bits, {setting}", creator.translate(graph, setting, target=ANY)
     rng = np.random.default_rng(1)
     for seed in range(RANDOM):
         sizes = tuple(rng.integers(2, 60, 3).tolist())
@@ -57,7 +60,7 @@ def designs() -> Iterator[tuple[str, creator.Design]]:
             str(1 + 2 * k): (int(rng.integers(1, min(n, 12) + 1)), int(rng.integers(1, min(m, 8) + 1)))
             for k, (n, m) in enumerate(itertools.pairwise(sizes))
         }
-        yield f"random {seed}", creator.translate(graph, lanes=lanes, packing=bool(rng.integers(2)))
+        yield f"random {seed}", creator.translate(graph, "serial", target=ANY, lanes=lanes, packing=bool(rng.integers(2)))
 
 
 def counts(design: creator.Design, family: Family) -> tuple[dict[str, float], dict[str, float]]:
@@ -91,9 +94,9 @@ def main() -> int:
     parser.add_argument("target")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    family = find_device(options.target).family
+    family = FAMILIES[find_target(options.target).family]
     names, rows, found = [], [], []
-    for name, design in designs():
+    for name, design in designs(family):
         with tempfile.TemporaryDirectory() as folder:
             report = creator.synthesize(design.write(Path(folder) / "build"), options.target, route=False)
         total = design.estimate.total

@@ -92,6 +92,7 @@ def plot(rows: list[dict[str, Any]]) -> None:
     axes.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(HERE / "throughput.svg", metadata={"Date": None})
+    plt.close(figure)
 
 
 def write(rows: list[dict[str, Any]]) -> None:

@@ -18,10 +18,10 @@ from creator.ops import Clamp, Interval, Lanes, Linear, Lookup, Quantize, Rescal
 from creator.ops.base import is_deep
 from creator.ops.linear import is_wide
 from creator.ops.rescale import operand_bits
-from creator.schedule.family import Family
 from creator.schedule.mac_array import MacArray
 from creator.schedule.plan import Adapter, Core, Plan
 from creator.schedule.rom import address_bits, is_block_rom, rom_banks
+from creator.targets.family import Family
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Area:
 
     luts: float = 0
     ffs: float = 0
-    dsps: int = 0
-    brams: int = 0
+    dsps: float = 0
+    brams: float = 0
 
     def __add__(self, other: Area) -> Area:
         return Area(self.luts + other.luts, self.ffs + other.ffs, self.dsps + other.dsps, self.brams + other.brams)
@@ -47,7 +47,8 @@ class Parts:
         self.family = family
         self.luts: dict[str, float] = defaultdict(float)
         self.ffs: dict[str, float] = defaultdict(float)
-        self.dsps = self.brams = 0
+        self.dsps: float = 0
+        self.brams: float = 0
 
     def area(self) -> Area:
         """The weighted sums."""
@@ -64,7 +65,7 @@ class Parts:
             if is_deep(words):
                 self.luts["banks"] += width * (len(rom_banks(words, width)) - 1)
         else:
-            self.luts["rom"] += width * max(1, words / 16)
+            self.luts["rom"] += width * max(1, words / self.family.lut_words)
             self.ffs["rom"] += width
 
     def ram(self, words: int, width: int) -> None:
@@ -72,8 +73,17 @@ class Parts:
         if self.family.is_block_ram(words, width):
             self.brams += self.family.block_rams(words, width)
         else:
-            self.luts["ram"] += beats(width, 4) * beats(words, 16)
+            self._distributed_ram(words, width)
             self.ffs["ram"] += width
+
+    def _distributed_ram(self, words: int, width: int) -> None:
+        """A memory in lookup tables, or in flip-flops."""
+        cell = self.family.ram_cell
+        if cell is None:
+            self.ffs["held"] += words * width
+            self.luts["choose"] += words * width
+        else:
+            self.luts["ram"] += beats(width, cell[1]) * beats(words, cell[0])
 
     def linear(self, op: Linear, x: TensorType, interval: Interval, lanes: Lanes) -> None:
         """A fully connected layer."""
@@ -110,7 +120,7 @@ class Parts:
         self.requantizer(lanes.output, sum_bits, op.dropped, op.output, op.rounding, saturates=True)
         if is_wide(lanes):
             self.luts["queue"] += 1
-            self.luts["ram"] += beats(lanes.output * op.output.total_bits + 1, 4)
+            self._distributed_ram(8, lanes.output * op.output.total_bits + 1)
             self.ffs["round"] += lanes.output * op.output.total_bits
             self.ffs["control"] += 14
 
@@ -126,6 +136,8 @@ class Parts:
         self.dsps += array.multipliers * self.family.multiplier_blocks(*wide)
         shared = lanes.input * array.pairs
         lone = products - 2 * shared
+        if not self.family.multiplier_blocks(*wide):
+            self.luts["multiply"] += products * array.activation_bits * array.weight_bits
         self.ffs["product"] += (1 + array.op.far(lanes)) * (shared * sum(wide) + lone * array.product_bits)
         self.ffs["operand"] += shared * (array.upper_bits + array.weight_bits) + lone * array.weight_bits
         if shared:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from creator.errors import CreatorError
 from creator.schedule.area import Area
-from creator.schedule.family import ECP5, Family
+from creator.targets import FAMILIES, TARGETS, Family
 
 SHARE = 0.8
 """Of a device's resources that a schedule uses at most: beyond that, placing and routing gets hard, and slow designs result."""
@@ -33,12 +33,9 @@ class Device:
 
 
 DEVICES = {
-    device.name: device
-    for device in (
-        Device("ecp5-25k", ECP5, 24288, 24288, 28, 56),
-        Device("ecp5-45k", ECP5, 43848, 43848, 72, 108),
-        Device("ecp5-85k", ECP5, 83640, 83640, 156, 208),
-    )
+    target.name: Device(target.name, FAMILIES[target.family], **target.capacity)
+    for target in TARGETS.values()
+    if target.capacity
 }
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from creator.ops import Linear, Rescale
 from creator.schedule.area import Area, core_areas
 from creator.schedule.device import Device
-from creator.schedule.family import ECP5, Family
 from creator.schedule.mac_array import MacArray
 from creator.schedule.plan import Core, Plan
+from creator.targets.family import ECP5, Family
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Estimate:
             "target": None if self.device is None else self.device.name,
             "interval": self.plan.interval,
             "latency": self.plan.latency,
+            "clock_mhz": self.family.clock_mhz or None,
             **_counts(self.total),
             "layers": [
                 {
@@ -73,8 +74,12 @@ class Estimate:
         widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         cycles = f"interval {self.plan.interval} cycles, latency {self.plan.latency} cycles"
-        lines.append(f"{cycles}; cells estimated for {self.family.name}")
+        lines.append(f"{cycles}; cells estimated for {self.family.name}{self._clock()}")
         return "\n".join(lines) + "\n"
+
+    def _clock(self) -> str:
+        mhz = self.family.clock_mhz
+        return f"; clock {mhz} MHz or more, {mhz * 1e6 / self.plan.interval:.3g} inferences/s" if mhz else ""
 
 
 def estimate_plan(plan: Plan, device: Device | None = None) -> Estimate:
@@ -91,9 +96,9 @@ def multipliers(plan: Plan, core: Core) -> int:
     return core.lanes.input if isinstance(op, Rescale) and op.scaling.multiplies else 0
 
 
-def _counts(area: Area) -> dict[str, int]:
+def _counts(area: Area) -> dict[str, float]:
     return {"luts": round(area.luts), "ffs": round(area.ffs), "dsps": area.dsps, "brams": area.brams}
 
 
 def _cells(area: Area) -> tuple[str, ...]:
-    return tuple(str(count) for count in _counts(area).values())
+    return tuple(f"{count:g}" if count < 1000 else str(count) for count in _counts(area).values())

@@ -9,6 +9,7 @@ import numpy as np
 
 from creator.formats import IntArray, bits_for
 from creator.ops import Interval, Lanes, Linear, TensorType, beats
+from creator.targets import Family
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +86,12 @@ class MacArray:
         weight = self.upper_bits + self.low_bits if self.pairs else self.weight_bits
         return self.activation_bits, weight
 
-    def packs_into(self, multiplier: tuple[int, int]) -> bool:
-        """Whether two products fit a device's signed multiplier with operands of these widths."""
-        widths = sorted((self.activation_bits, self.upper_bits + self.low_bits))
-        fits = all(width <= most for width, most in zip(widths, sorted(multiplier), strict=True))
-        return fits and self.lanes.output > 1 and not self.selects
+    def packs_into(self, family: Family) -> bool:
+        """Whether two products fit one of a family's signed multipliers, and are better off there."""
+        pair = self.activation_bits, self.upper_bits + self.low_bits
+        fits = all(width <= most for width, most in zip(sorted(pair), sorted(family.multiplier), strict=True))
+        saves = family.saves_by_packing((self.activation_bits, self.weight_bits), pair)
+        return fits and saves and self.lanes.output > 1 and not self.selects
 
     @property
     def word_bits(self) -> int:

@@ -11,9 +11,9 @@ from creator.ops import Lanes, Linear
 from creator.schedule.area import Area, core_areas
 from creator.schedule.assemble import assemble, core_nodes
 from creator.schedule.device import SHARE, Device, find_device
-from creator.schedule.family import ECP5
 from creator.schedule.plan import Plan
 from creator.schedule.search import Search, intervals_of
+from creator.targets.family import ECP5
 
 Parallelism = str | int | Mapping[str, float] | None
 """``"serial"``, ``"full-lanes"``, an interval in cycles, ``{"fps": ..., "clock_mhz": ...}``, or ``None``: what fits."""

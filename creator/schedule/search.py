@@ -18,15 +18,15 @@ from typing import NamedTuple
 from creator.graph import Graph, Node
 from creator.ops import Interval, Lanes, Linear, TensorType, beats
 from creator.schedule.area import Parts
-from creator.schedule.family import Family
 from creator.schedule.mac_array import MacArray
 from creator.schedule.plan import Adapter
+from creator.targets.family import Family
 
 
 class Cost(NamedTuple):
     """What is made small, the first first."""
 
-    dsps: int
+    dsps: float
     luts: float
 
     def plus(self, other: Cost) -> Cost:
@@ -80,7 +80,7 @@ class Search:
         if not self.packing or not isinstance(step.node.op, Linear):
             return lanes
         array = MacArray(step.node.op, step.x, step.interval, lanes)
-        return lanes._replace(packed=array.packs_into(self.family.multiplier))
+        return lanes._replace(packed=array.packs_into(self.family))
 
     def input_lanes(self, target: int) -> int:
         """The fewest lanes of the network's input: what comes in faster than it is needed takes pins and wires for nothing."""

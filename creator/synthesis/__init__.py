@@ -2,6 +2,6 @@
 
 from creator.synthesis.report import Report
 from creator.synthesis.synthesize import synthesize
-from creator.synthesis.targets import TARGETS
+from creator.targets import TARGETS
 
 __all__ = ["TARGETS", "Report", "synthesize"]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from creator.synthesis.targets import Target
+from creator.targets import Target
 
 CLOCK = "aclk"
 

@@ -20,7 +20,7 @@ from creator.synthesis.nextpnr import prepare
 from creator.synthesis.pack_registers import pack_registers
 from creator.synthesis.report import Report
 from creator.synthesis.rom_files import with_rom_files
-from creator.synthesis.targets import Target, find_target
+from creator.targets import Target, find_target
 from creator.tools import find_tool, run_tool
 
 Progress = Callable[[str], None]

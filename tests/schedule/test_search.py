@@ -15,8 +15,8 @@ from creator.schedule.area import Area, Parts
 from creator.schedule.assemble import assemble, core_nodes
 from creator.schedule.device import DEVICES, SHARE, Device
 from creator.schedule.estimate import estimate_plan
-from creator.schedule.family import ECP5
 from creator.schedule.search import Search, fewest_lanes, intervals_of
+from creator.targets.family import ECP5
 from tests.graph.chains import IN, chain, linear, table
 
 F = FixedPoint

@@ -20,7 +20,7 @@ from creator.graph import Graph
 from creator.passes import OPTIMISE, run_passes
 from creator.synthesis.pack_registers import pack_registers
 from creator.synthesis.synthesize import _Flow
-from creator.synthesis.targets import find_target
+from creator.targets import find_target
 from creator.tools import find_tool
 from tests.graph.chains import chain, linear, rescale
 from tests.synthesis.netlist_simulator import Netlist

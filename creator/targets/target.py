@@ -1,11 +1,11 @@
-"""The devices that synthesis knows."""
+"""The devices that synthesis knows, and how it maps to them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from creator.errors import CreatorError
-from creator.synthesis.sites import GW1N_PBGA256, GW2A_PBGA256, LIFCL_BG400
+from creator.targets.sites import GW1N_PBGA256, GW2A_PBGA256, LIFCL_BG400
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Target:
 
     Args:
         name: as on the command line.
+        family: whose costs an estimate counts.
         synth: the Yosys script that maps to it.
         router: the nextpnr program, or ``None``: no place and route.
         device: nextpnr's arguments that choose device, speed grade and package.
@@ -35,6 +36,7 @@ class Target:
     """
 
     name: str
+    family: str
     synth: str
     router: str | None
     device: tuple[str, ...]
@@ -65,6 +67,7 @@ def _capacity(luts: int, ffs: int, brams: int, dsps: int) -> dict[str, int]:
 def _ecp5(size: str, luts: int, brams: int, dsps: int) -> Target:
     return Target(
         name=f"ecp5-{size}",
+        family="ecp5",
         synth="synth_ecp5",
         router="nextpnr-ecp5",
         device=(f"--{size}", "--speed", "6", "--package", "CABGA381"),
@@ -88,6 +91,7 @@ def _ecp5(size: str, luts: int, brams: int, dsps: int) -> Target:
 
 _ICE40_UP5K = Target(
     name="ice40-up5k",
+    family="ice40",
     synth="synth_ice40 -device u -dsp",
     router="nextpnr-ice40",
     device=("--up5k", "--package", "sg48"),
@@ -113,6 +117,7 @@ def _gowin(name: str, part: str, sites: str, capacity: dict[str, int]) -> Target
     memories = ("SP", "SPX9", "SDPB", "SDPX9B", "DPB", "DPX9B", "pROM", "pROMX9")
     return Target(
         name=name,
+        family="gowin",
         synth=f"synth_gowin -family {family}",
         router="nextpnr-himbaechel-gowin",
         device=("--device", part, "--vopt", f"family={device}"),
@@ -137,6 +142,7 @@ def _gowin(name: str, part: str, sites: str, capacity: dict[str, int]) -> Target
 
 _LIFCL_40 = Target(
     name="lifcl-40",
+    family="nexus",
     synth="synth_nexus",
     router="nextpnr-nexus",
     # The default router does not reach the clock buffer from a clock pin.
@@ -163,6 +169,7 @@ _LIFCL_40 = Target(
 
 _XC7 = Target(
     name="xc7",
+    family="xc7",
     synth="synth_xilinx -family xc7 -flatten -noiopad",
     router=None,
     device=(),
@@ -187,6 +194,8 @@ _ALL = (
     _gowin("gw1n-9c", "GW1N-LV9PG256C6/I5", GW1N_PBGA256, _capacity(8640, 6480, 26, 20)),
     _gowin("gw2a-18c", "GW2A-LV18PG256C8/I7", GW2A_PBGA256, _capacity(20736, 15552, 46, 48)),
     _XC7,
+    replace(_XC7, name="xc7a35t", capacity=_capacity(20800, 41600, 50, 90)),
+    replace(_XC7, name="xc7a100t", capacity=_capacity(63400, 126800, 135, 240)),
 )
 TARGETS = {target.name: target for target in _ALL}
 

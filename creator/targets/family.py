@@ -1,0 +1,134 @@
+"""Families of devices: the size of their multipliers and memories, and the weights that calibration found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Family:
+    """What devices of one kind have in common.
+
+    Args:
+        name: of the family.
+        multipliers: widths of a signed multiplier's operands and how many blocks it takes, the smallest first.
+        block_ram: shapes of one block RAM: widths in bits, by words.
+        least_ram: bits from which on a memory that is written becomes block RAM, and the fewest words.
+        luts, ffs: what one bit of each kind of logic costs; a kind that is not there costs nothing of its own.
+        least_factor, least_product: widths of a multiplier's narrower operand and of its product from which on synthesis takes
+            a block; below, lookup tables.
+        block_units: how many block RAMs one of these shapes counts.
+        ram_cell: words and bits of one distributed RAM; ``None`` where there is none.
+        lut_words: words of one bit that a lookup table holds.
+        clock_mhz: what every network of ``benchmarks/parallelism`` reached after place and route; 0 if that was not measured.
+    """
+
+    name: str
+    multipliers: tuple[tuple[int, int, float], ...]
+    block_ram: Mapping[int, int]
+    least_ram: tuple[int, int]
+    luts: Mapping[str, float]
+    ffs: Mapping[str, float]
+    least_factor: int = 2
+    least_product: int = 0
+    block_units: float = 1
+    ram_cell: tuple[int, int] | None = (16, 4)
+    lut_words: int = 16
+    clock_mhz: int = 0
+
+    def multiplier_blocks(self, first: int, second: int) -> float:
+        """Multiplier blocks for operands of these signed widths: wider ones are multiplied in parts."""
+        small, large = sorted((first, second))
+        if small < self.least_factor or small + large < self.least_product:
+            return 0
+        for low, high, units in self.multipliers:
+            if small <= low and large <= high:
+                return units
+        low, high, units = self.multipliers[-1]
+        return math.ceil(small / low) * math.ceil(large / high) * units
+
+    @property
+    def multiplier(self) -> tuple[int, int]:
+        """Widths of the largest multiplier's operands."""
+        return self.multipliers[-1][:2]
+
+    def saves_by_packing(self, single: tuple[int, int], pair: tuple[int, int]) -> bool:
+        """Whether a multiplier with operands as wide as ``pair`` takes fewer blocks than two as wide as ``single``."""
+        return self.multiplier_blocks(*pair) < 2 * self.multiplier_blocks(*single)
+
+    def block_rams(self, words: int, width: int) -> float:
+        """Block RAMs for a memory of that size, in the shape that takes the fewest."""
+        blocks = min(math.ceil(words / depth) * math.ceil(width / bits) for depth, bits in self.block_ram.items())
+        return blocks * self.block_units
+
+    def is_block_ram(self, words: int, width: int) -> bool:
+        """Whether a memory that is written becomes block RAM."""
+        bits, least = self.least_ram
+        return words * width >= bits and words >= least
+
+
+_BLOCKS_18K = {16384: 1, 8192: 2, 4096: 4, 2048: 9, 1024: 18, 512: 36}
+
+# The weights are what `python scripts/calibrate.py <target>` printed with Yosys 0.70.
+ECP5 = Family(
+    "ecp5",
+    multipliers=((18, 18, 1),),
+    block_ram=_BLOCKS_18K,
+    least_ram=(2048, 64),
+    luts={
+        "add": 0.47,
+        "choose": 2.04,
+        "counter": 2.429,
+        "place": 5.499,
+        "queue": 24.418,
+        "ram": 7.324,
+        "rom": 1.548,
+        "select": 0.808,
+        "stream": 1.399,
+    },
+    ffs={"control": 1.031, "held": 1.62, "product": 0.971, "ram": 0.942, "rom": 1.208, "round": 0.456, "sum": 0.523},
+    clock_mhz=150,
+)
+NEXUS = Family(
+    "nexus",
+    multipliers=((18, 18, 1),),
+    block_ram=_BLOCKS_18K,
+    least_ram=(2048, 64),
+    luts={},
+    ffs={},
+)
+GOWIN = Family(
+    "gowin",
+    multipliers=((9, 9, 0.5), (18, 18, 1)),
+    block_ram=_BLOCKS_18K,
+    least_ram=(2048, 64),
+    luts={},
+    ffs={},
+    least_factor=4,
+)
+ICE40 = Family(
+    "ice40",
+    multipliers=((16, 16, 1),),
+    block_ram={2048: 2, 1024: 4, 512: 8, 256: 16},
+    least_ram=(128, 8),
+    luts={},
+    ffs={},
+    least_product=11,
+    ram_cell=None,
+)
+XC7 = Family(
+    "xc7",
+    multipliers=((18, 25, 1),),
+    block_ram=_BLOCKS_18K,
+    least_ram=(4096, 128),
+    luts={},
+    ffs={},
+    least_product=9,
+    block_units=0.5,
+    ram_cell=(32, 6),
+    lut_words=64,
+)
+
+FAMILIES = {family.name: family for family in (ECP5, NEXUS, GOWIN, ICE40, XC7)}
