@@ -79,7 +79,7 @@ class Estimate:
 
     def _clock(self) -> str:
         mhz = self.family.clock_mhz
-        return f"; clock {mhz} MHz or more, {mhz * 1e6 / self.plan.interval:.3g} inferences/s" if mhz else ""
+        return f"; clock {mhz} MHz or more, {mhz * 1e6 / self.plan.interval:,.0f} inferences/s" if mhz else ""
 
 
 def estimate_plan(plan: Plan, device: Device | None = None) -> Estimate:

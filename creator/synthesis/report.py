@@ -19,7 +19,7 @@ class Report:
         fmax_mhz: highest clock after place and route; ``None`` where the target has none.
         inferences_per_second: at that clock, at the planned interval; ``None`` likewise.
         critical_path: what the slowest path runs from and to, in the network's terms; empty likewise.
-        available: how many luts, ffs, brams and dsps the device has; empty likewise.
+        available: how many luts, ffs, brams and dsps the device has; empty for a family.
         cells: every cell that Yosys counts after mapping, without the flip-flops that moved into other blocks.
         folder: where logs, netlist and this report are.
         bitstream: the file, if one was asked for.

@@ -45,8 +45,8 @@ def synthesize(
 
     Args:
         build: folder that ``design.write`` made.
-        target: ``ecp5-25k``, ``ecp5-45k``, ``ecp5-85k``, ``ice40-up5k``, ``lifcl-40``, ``gw1n-9c``, ``gw2a-18c``, or ``xc7``
-            (resources only).
+        target: ``ecp5-25k``, ``ecp5-45k``, ``ecp5-85k``, ``ice40-up5k``, ``lifcl-40``, ``gw1n-9c``, ``gw2a-18c``, or, for
+            resources only, ``xc7``, ``xc7a35t``, ``xc7a100t``.
         route: whether to place and route; without, only resources are reported, as Yosys counts them.
         bitstream: file to write a bitstream to. Pins are then wherever the router put them.
         progress: called with a line as each step begins.
@@ -231,7 +231,8 @@ write_json mapped.json
             fmax_mhz=fmax,
             inferences_per_second=None if fmax is None else fmax * 1e6 / int(self.build.manifest["interval"]),
             critical_path=_critical_path(routed, self.build),
-            available={label: int(used[name]["available"]) for label, name in target.places.items() if name in used},
+            available={label: int(used[name]["available"]) for label, name in target.places.items() if name in used}
+            or dict(target.capacity),
             cells=cells,
             packed=packed,
             folder=str(self._folder()),

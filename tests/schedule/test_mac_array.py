@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from creator import FixedPoint
 from creator.ops import Interval, Lanes, TensorType
 from creator.schedule.mac_array import MacArray
+from creator.targets import FAMILIES
 from tests.graph.chains import IN, linear
 
 F = FixedPoint
@@ -81,12 +83,18 @@ def test_what_fits_a_multiplier() -> None:
     # 8-bit activations and 4-bit weights: products of 12 bits, but for -128 * -8, and weights of 5 bits, or one less, above.
     found = array(4, 4, Lanes(1, 4))
     assert (found.low_bits, found.upper_bits) == (12, 5)
-    assert found.packs_into((18, 18))
-    assert found.packs_into((8, 17))
-    assert not found.packs_into((8, 16))
-    assert not found.packs_into((7, 25))
-    assert not array(4, 4, Lanes(4, 1)).packs_into((18, 18))  # one row
-    assert not array(4, 4, Lanes(1, 4), weight=F(2, 0)).packs_into((18, 18))  # no multiplier
+
+    def packs(low: int, high: int, array: MacArray = found) -> bool:
+        return array.packs_into(replace(FAMILIES["ecp5"], multipliers=((low, high, 1),)))
+
+    assert packs(18, 18)
+    assert packs(8, 17)
+    assert not packs(8, 16)
+    assert not packs(7, 25)
+    assert not packs(18, 18, array(4, 4, Lanes(4, 1)))  # one row
+    assert not packs(18, 18, array(4, 4, Lanes(1, 4), weight=F(2, 0)))  # no multiplier
+    assert found.packs_into(FAMILIES["nexus"])
+    assert not found.packs_into(FAMILIES["gowin"])  # alone, each takes half of that multiplier
 
 
 @pytest.mark.parametrize(

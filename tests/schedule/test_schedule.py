@@ -129,7 +129,8 @@ def test_the_plan_as_a_table() -> None:
         ["body_act", "body.act", "lookup", "3", "->", "3", "1x1", "3", "25%", "0"],
     ]
     assert lines[3].split()[:3] == ["total", "12", "1"]
-    assert lines[4] == "interval 12 cycles, latency 24 cycles; cells estimated for ecp5"
+    clock = "clock 150 MHz or more, 12,500,000 inferences/s"
+    assert lines[4] == f"interval 12 cycles, latency 24 cycles; cells estimated for ecp5; {clock}"
 
 
 @pytest.mark.parametrize("path", ["a\nb", "a\r\nb\u2028c", "\ud800"], ids=ascii)
