@@ -141,6 +141,7 @@ def _linear(files: CoreFiles, op: Linear) -> None:
     biases = None
     if bias_bits:
         biases = files.rom("biases", f"biases of {core.node.where}", [(lanes_of(op.bias, outputs), bias_bits)])
+    bias_far = is_block_rom(groups, outputs * bias_bits)
     shared = {
         "word_bits": array.word_bits,
         "weight_bits": array.weight_bits,
@@ -182,8 +183,9 @@ def _linear(files: CoreFiles, op: Linear) -> None:
             "arrives": Identifier("any_full" if groups > 1 else "in_valid"),
             "result": Identifier("result" if core.queues else "out_data"),
             "pipeline": stage_lines(op, core.lanes),
-            # The memory of biases gives its word after one cycle, or more if it is deep; then comes a register.
-            "bias_stage": op.sum_stages(core.lanes) - 3 - deep_stages(groups),
+            # The memory of biases gives its word after one cycle, or more if it is deep; then comes a register, or two.
+            "bias_stage": op.sum_stages(core.lanes) - 3 - bias_far - deep_stages(groups),
+            "bias_far": bias_far,
             "index_bits": address_bits(words) if words > 1 else 0,
             "row_bits": address_bits(groups),
             "weight_address_bits": address_bits(words * groups),

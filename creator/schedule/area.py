@@ -103,7 +103,7 @@ class Parts:
         self.rom(words * groups, array.word_bits)
         if bias_bits:
             self.rom(groups, lanes.output * bias_bits)
-            self.ffs["operand"] += lanes.output * bias_bits
+            self.ffs["operand"] += lanes.output * bias_bits * (1 + is_block_rom(groups, lanes.output * bias_bits))
         self._products(array)
         self.ffs["operand"] += lanes.input * (array.activation_bits + x.format.total_bits)
         self.ffs["read"] += array.word_bits

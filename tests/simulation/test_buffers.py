@@ -14,7 +14,6 @@ QUEUE = "vhdl/creator_stream_queue.vhd"
 PLACES = "place_bits : positive := 3"
 
 
-
 def edited(folder: Path, path: str, old: str, new: str) -> None:
     """Replaces what occurs exactly once."""
     text = (folder / path).read_text()

@@ -42,6 +42,7 @@ architecture rtl of affine_fc is
   signal issue       : std_logic;
   signal row_starts  : std_logic;
   signal row_ends    : std_logic;
+  signal row_wraps   : std_logic;
   signal frame_ends  : std_logic;
   signal frees       : std_logic;
 
@@ -68,7 +69,9 @@ begin
 
   enable     <= out_ready or not done(6);
   issue      <= any_full and enable;
-  frees      <= enable and frame_ends;  -- within a frame a bank is always full
+  -- Within a frame a bank is always full.
+  row_wraps  <= enable and row_ends;
+  frees      <= enable and frame_ends;
   read_place <= read_bank & std_logic_vector(read_index);
 
   out_valid <= done(6);
@@ -96,14 +99,14 @@ begin
         if read_index = 2 then
           row_ends <= '1';
         end if;
-        if row_ends = '1' then
-          read_index <= (others => '0');
-        end if;
         read_weight <= read_weight + 1;
         frame_ends  <= '0';
         if read_weight = 10 then
           frame_ends <= '1';
         end if;
+      end if;
+      if row_wraps = '1' then
+        read_index <= (others => '0');
       end if;
       if frees = '1' then
         read_weight <= (others => '0');
@@ -123,7 +126,7 @@ begin
             bias_row <= (others => '0');
           end if;
         end if;
-        bias <= bias_word;
+        bias       <= bias_word;
       end if;
 
       if reset = '1' then
