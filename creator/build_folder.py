@@ -12,7 +12,7 @@ from typing import Any
 
 from creator.errors import CreatorError, as_path
 from creator.graph import Graph, load
-from creator.render.fileset import BENCH, GRAPH, KIND, MANIFEST, VERSION, describe, read_manifest
+from creator.render.fileset import BENCH, CHECKER, GRAPH, KIND, MANIFEST, VERSION, WATCHED, describe, read_manifest
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,14 @@ class BuildFolder:
         return BENCH
 
     @property
+    def checks(self) -> list[str]:
+        """VHDL files, relative, that a simulation compiles after the sources: every stream is then watched."""
+        return [CHECKER, WATCHED]
+
+    @property
     def inputs(self) -> list[str]:
         """The files, relative, that simulation and synthesis read."""
-        return [*self.sources, self.bench, GRAPH]
+        return [*self.sources, *self.checks, self.bench, GRAPH]
 
     @property
     def top(self) -> str:

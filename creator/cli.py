@@ -76,7 +76,12 @@ def _parser() -> argparse.ArgumentParser:
         "--inputs", metavar="X.npy", help="integer codes, shape (batch, *input_shape); else seeded random ones"
     )
     simulate.add_argument(
-        "--stalls", nargs="?", type=int, const=1, default=0, metavar="SEED", help="random pauses on both sides"
+        "--stalls",
+        nargs="?",
+        const="1",
+        default="0",
+        metavar="SEED|PROFILE",
+        help="pauses on both sides, at random or by a profile such as alternating, bursts, most or slow-sink",
     )
     simulate.add_argument(
         "--bench", default="cocotb", choices=("cocotb", "vhdl"), help="cocotb checks the protocol, vhdl is faster"
@@ -231,7 +236,7 @@ def _simulate(options: argparse.Namespace) -> int:
     inputs = None if options.inputs is None else _read_array(options.inputs)
     with Progress(quiet=options.quiet) as progress:
         progress(f"simulating {options.build} with {options.bench}")
-        run = creator.simulate(options.build, inputs, stalls=options.stalls, bench=options.bench, waves=waves)
+        run = creator.simulate(options.build, inputs, stalls=_stalls(options.stalls), bench=options.bench, waves=waves)
     if outputs is not None:
         _write_array(outputs, run.outputs)
     rows = [
@@ -247,6 +252,10 @@ def _simulate(options: argparse.Namespace) -> int:
     rows += [("waveform", waves)] if waves else []
     _print(options, "bit-exact" if run.passed else "NOT bit-exact", rows, run.summary())
     return DONE if run.passed else FAILED
+
+
+def _stalls(text: str) -> int | str:
+    return int(text[:10]) if text.isascii() and text.isdigit() else text
 
 
 def _synthesize(options: argparse.Namespace) -> int:

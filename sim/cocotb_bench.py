@@ -29,18 +29,36 @@ class Bench:
     def __init__(self, dut, job):
         self.dut, self.job = dut, job
         self.random = random.Random(job["seed"])
-        self.stalls = job["seed"] != 0
+        self.stalls = job["profile"] != "none"
+        self.begun = 0
         self.active = True
         self.done = Event()
         self.trace = {"beats": [], "last": [], "cycles": [], "starts": [], "taps": {name: [] for name in job["taps"]}}
+
+    def pauses(self, side):
+        """Whether a side pauses in this cycle; the profiles are those of creator/simulation/stalls.py."""
+        profile, cycle = self.job["profile"], now()
+        chances = {"random": 0.5, "rare": 0.1, "some": 0.3, "most": 0.9}
+        if profile in chances:
+            return self.random.random() < chances[profile]
+        if profile in ("alternating", "bursts"):
+            cycle += cycle // 100 if side == "sink" else 0  # the two sides are not in step
+            return (cycle if profile == "alternating" else cycle // 16) % 2 == 1
+        return profile == f"slow-{side}" and (cycle - self.begun + (100 if side == "source" else 0)) % 300 < 100
+
+    def idle(self):
+        """Offers nothing; what the data are meanwhile must not matter."""
+        self.dut.s_axis_tvalid.value = 0
+        self.dut.s_axis_tlast.value = "X"
+        self.dut.s_axis_tdata.value = "X" * len(self.dut.s_axis_tdata)
 
     async def send(self, codes, lasts, record):
         """Sends beats one after another, at full speed or with random pauses."""
         dut = self.dut
         clock, starts = RisingEdge(dut.aclk), True
         for code, last in zip(codes, lasts, strict=True):
-            while self.stalls and self.random.random() < 0.5:
-                dut.s_axis_tvalid.value = 0
+            while self.stalls and self.pauses("source"):
+                self.idle()
                 await clock
             dut.s_axis_tdata.value = code
             dut.s_axis_tlast.value = last
@@ -53,14 +71,14 @@ class Bench:
             if starts and record:
                 self.trace["starts"].append(now())
             starts = bool(last)
-        dut.s_axis_tvalid.value = 0
+        self.idle()
 
     async def receive(self):
         """Takes beats, at full speed or with random pauses, and checks that what is offered holds until it is taken."""
         dut, trace, offered = self.dut, self.trace, None
         clock, rises = RisingEdge(dut.aclk), RisingEdge(dut.m_axis_tvalid)
         while True:
-            ready = not self.stalls or self.random.random() < 0.5
+            ready = not (self.stalls and self.pauses("sink"))
             dut.m_axis_tready.value = int(ready)
             await clock
             valid = str(dut.m_axis_tvalid.value)
@@ -91,7 +109,7 @@ class Bench:
 
     async def reset(self, cycles=3):
         """Holds the reset for some cycles; then both sides may start."""
-        self.dut.s_axis_tvalid.value = 0
+        self.idle()
         self.dut.m_axis_tready.value = 0
         self.dut.aresetn.value = 0
         for _ in range(cycles):
@@ -116,6 +134,14 @@ async def stream(dut):
         first_try = bench.send(codes[: job["interrupt"]], lasts[: job["interrupt"]], record=False)
         await with_timeout(first_try, job["patience"] * PERIOD_NS, "ns")
         await bench.reset(1)  # a longer reset would hide what it fails to clear
+    for cycles in range(1, job["resets"] + 1):
+        dut.m_axis_tready.value = cycles % 2
+        attempt = cocotb.start_soon(bench.send(codes, lasts, record=False))
+        for _ in range(cycles):
+            await RisingEdge(dut.aclk)
+        attempt.cancel()
+        await bench.reset(1)
+    bench.begun = now()
     cocotb.start_soon(bench.receive())
     for name, prefix in job["taps"].items():
         cocotb.start_soon(bench.tap(name, prefix))

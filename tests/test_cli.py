@@ -142,7 +142,6 @@ REFUSED = [
     ("simulate nowhere", "no such folder"),
     ("simulate thesis", "is not a creator build"),
     ("simulate g.creator", "no such folder"),
-    ("simulate thesis --stalls x", "invalid int value"),
     ("simulate thesis --bench verilator", "invalid choice"),
     ("simulate thesis --inputs nowhere.npy", "there is no such file"),
     ("simulate thesis --inputs thesis", "there is no such file"),

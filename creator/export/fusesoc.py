@@ -44,7 +44,7 @@ targets:
     default_tool: ghdl
     filesets: [rtl, bench]
     toplevel: {bench}
-    parameters: [vectors, results, beats, stalls]
+    parameters: [vectors, results, beats, profile, seed]
     tools:
       ghdl:
         run_options: [--ieee-asserts=disable]
@@ -71,9 +71,14 @@ parameters:
     datatype: int
     description: Output beats to wait for
     paramtype: generic
-  stalls:
+  profile:
     datatype: int
     default: 0
-    description: Seed of random pauses on both sides; 0 for full speed
+    description: When both sides pause; 0 for full speed, 1 for half of the cycles, at random
+    paramtype: generic
+  seed:
+    datatype: int
+    default: 0
+    description: Of what is random about the pauses
     paramtype: generic
 """

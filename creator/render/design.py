@@ -17,9 +17,21 @@ from creator.passes import LOWER, run_passes
 from creator.render.adapter import adapter_values
 from creator.render.cores import core_files
 from creator.render.environment import render
-from creator.render.fileset import BENCH, GRAPH, KIND, MANIFEST, VERSION, FileSet, describe, element_bits, stream
+from creator.render.fileset import (
+    BENCH,
+    CHECKER,
+    GRAPH,
+    KIND,
+    MANIFEST,
+    VERSION,
+    WATCHED,
+    FileSet,
+    describe,
+    element_bits,
+    stream,
+)
 from creator.render.names import PREDEFINED, VERILOG, Names, is_legal
-from creator.render.values import Identifier
+from creator.render.values import Comment, Identifier
 from creator.resources import resource_folder
 from creator.schedule import Core, Estimate, Parallelism, Plan, check_parallelism, estimate_plan, schedule
 from creator.schedule.device import find_device
@@ -28,7 +40,7 @@ if TYPE_CHECKING:
     import torch
 
 STREAM = ("_valid", "_ready", "_data", "_last")
-LIBRARY = ("creator_ram", "creator_stream_queue", "creator_stream_register")
+LIBRARY = ("creator_ram", "creator_stream_checker", "creator_stream_queue", "creator_stream_register")
 
 
 @dataclass(frozen=True)
@@ -165,8 +177,11 @@ class _Renderer:
                 self._source(str(part), text)
             cores.append(entity)
         instances = self._instances(cores, adapters)
-        self._source(str(self.network), render("network", self._shared() | {"entity": self.network, "cores": instances}))
+        network = self._shared() | {"entity": self.network, "cores": instances, "streams": self._streams(instances)}
+        self._source(str(self.network), render("network", network | {"watched": False}))
         self._source(str(self.top), render("top", self._shared() | {"entity": self.top, "network_entity": self.network}))
+        self.files.add(CHECKER, (resource_folder("sim") / "creator_stream_checker.vhd").read_text())
+        self.files.add(WATCHED, render("network", network | {"watched": True}))
         self.files.add(BENCH, render("file_bench", self._shared() | {"entity": self.bench, "top": self.top}))
         self.files.add(GRAPH, graph_bytes(self.graph))
         self.files.add("graph.txt", self.graph.text())
@@ -217,15 +232,16 @@ class _Renderer:
 
     def _instances(self, entities: list[Identifier], adapters: list[Identifier | None]) -> list[dict[str, Any]]:
         names = Names(
-            ["clock", "reset", str(self.network), "rtl", *(f"{side}{end}" for side in ("in", "out") for end in STREAM)]
+            ["clock", "reset", str(self.network), "rtl", "watched"]
+            + [f"{side}{end}" for side in ("in", "out") for end in (*STREAM, "_check")]
         )
         before: Identifier | None = None
         found = []
         for core, entity, adapter in zip(self.plan.cores, entities, adapters, strict=True):
-            signal = names.unique(core.node.name, STREAM)
+            signal = names.unique(core.node.name, (*STREAM, "_check"))
             label = names.unique(f"{core.node.name}_core")
-            cut = names.unique(f"{core.node.name}_cut", (*STREAM, "")) if core.registered else None
-            regrouped = names.unique(f"{core.node.name}_beats", (*STREAM, "")) if adapter else None
+            cut = names.unique(f"{core.node.name}_cut", (*STREAM, "_check", "")) if core.registered else None
+            regrouped = names.unique(f"{core.node.name}_beats", (*STREAM, "_check", "")) if adapter else None
             found.append(
                 {
                     "entity": entity,
@@ -246,6 +262,22 @@ class _Renderer:
             )
             before = signal
         return found
+
+    def _streams(self, instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Every stream of the network: its name, bits of a beat, beats in a frame, and the label of its checker."""
+        source = self.plan.graph.input_type
+        found = [("in", source.format.total_bits * self.plan.input_lanes, beats(source.size, self.plan.input_lanes))]
+        for core, instance in zip(self.plan.cores, instances, strict=True):
+            size = core.input_type.size
+            if instance["cut"]:
+                found.append((instance["cut"], instance["cut_bits"], beats(size, core.stream_lanes)))
+            if instance["regrouped"]:
+                found.append((instance["regrouped"], instance["input_bits"], beats(size, core.lanes.input)))
+            found.append((instance["signal"], instance["output_bits"], beats(core.node.type.size, core.lanes.output)))
+        return [
+            {"name": Comment(str(name)), "bits": bits, "beats": count, "checker": Identifier(f"{name}_check")}
+            for name, bits, count in found
+        ]
 
     def _manifest(self, instances: list[dict[str, Any]]) -> dict[str, Any]:
         layers = [

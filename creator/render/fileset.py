@@ -17,6 +17,8 @@ from creator.ops import TensorType
 
 MANIFEST = "manifest.json"
 BENCH = "sim/file_bench.vhd"
+CHECKER = "sim/creator_stream_checker.vhd"
+WATCHED = "sim/watched_network.vhd"
 GRAPH = "graph.creator"
 KIND = "creator build"
 VERSION = 1

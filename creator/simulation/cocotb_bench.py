@@ -22,10 +22,12 @@ def run_cocotb(job: Job, folder: Path, taps: dict[str, str] | None = None) -> tu
     Returns:
         What came out, and for each tap the beats, as bit strings, that went through it.
     """
-    compile_design(job.build, folder)
+    compile_design(job.build, folder, tuple(job.build.checks))
     description = {
         "top": job.build.top,
-        "seed": job.stalls,
+        "profile": job.profile,
+        "seed": job.seed,
+        "resets": job.resets,
         "interrupt": job.interrupt,
         "expected": job.expected_beats,
         "patience": job.patience,

@@ -6,19 +6,22 @@ from pathlib import Path
 
 from creator.errors import CheckFailedError
 from creator.simulation.job import QUIET, STANDARD, Job, Trace, compile_design, first_error
+from creator.simulation.stalls import NAMES
 from creator.tools import run_tool
 
 
 def run_file_bench(job: Job, folder: Path) -> Trace:
     """Runs ``job`` in the empty ``folder``."""
-    ghdl = compile_design(job.build, folder, (job.build.bench,))
+    ghdl = compile_design(job.build, folder, (*job.build.checks, job.build.bench))
     (folder / "vectors.txt").write_text(_vectors(job))
     generics = {
         "vectors": "vectors.txt",
         "results": "results.txt",
         "beats": job.expected_beats,
         "patience": job.patience,
-        "stalls": job.stalls,
+        "profile": NAMES.index(job.profile),
+        "seed": job.seed,
+        "resets": job.resets,
         "interrupt": job.interrupt,
     }
     command = [

@@ -28,14 +28,18 @@ class Job:
     Args:
         build: what to simulate.
         codes: input codes, shape (frames, elements of a frame).
-        stalls: 0 for full speed, else a seed for random pauses on both sides.
+        profile: when both sides pause: a name in ``creator.simulation.stalls.PROFILES``.
+        seed: of what is random about that.
+        resets: tries of 1, 2, ... cycles before the run proper, each cut off by a reset.
         interrupt: input beats of an abandoned frame, after which the network is reset before the real vectors.
         waves: file to write a waveform to, if any.
     """
 
     build: BuildFolder
     codes: IntArray
-    stalls: int = 0
+    profile: str = "none"
+    seed: int = 0
+    resets: int = 0
     interrupt: int = 0
     waves: Path | None = None
 
@@ -91,8 +95,9 @@ class Job:
 
     @property
     def patience(self) -> int:
-        """Cycles without a transfer that cannot happen in a network that works."""
-        return 20 * (int(self.build.manifest["latency"]) + int(self.build.manifest["interval"])) + 1000
+        """Cycles without a transfer, or before the run proper, that cannot happen in a network that works."""
+        tries = self.resets * (self.resets + 3) + 40 * self.interrupt
+        return 20 * (int(self.build.manifest["latency"]) + int(self.build.manifest["interval"])) + 1000 + tries
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,10 @@ def compile_design(build: BuildFolder, folder: Path, extra: tuple[str, ...] = ()
 
 
 def first_error(text: str) -> str:
-    """The line of a tool's output that says what went wrong."""
+    """The line of a tool's output that says what went wrong; of a checker that stopped the run, what it says and when."""
+    checker = re.search(r"creator_stream_checker\.vhd:\d+:\d+:@(\d+)ns:\(assertion failure\): (.*)", text)
+    if checker:
+        return f"{checker[2].strip()}, in cycle {int(checker[1]) // 10}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     placed = [line for line in lines if re.match(r"\S+:\d+:\d+:", line) and not re.search(r":\s*(note|warning):", line)]
     named = [line for line in lines if "error" in line.lower()]

@@ -19,6 +19,7 @@ from creator.simulation.cocotb_bench import run_cocotb
 from creator.simulation.file_bench import run_file_bench
 from creator.simulation.job import Job, Trace, decode
 from creator.simulation.run import Mismatch, Run
+from creator.simulation.stalls import stall_profile
 
 BENCHES = ("cocotb", "vhdl")
 DEFAULT_VECTORS = 60
@@ -30,20 +31,23 @@ def simulate(
     build: str | os.PathLike[str],
     x: npt.ArrayLike | None = None,
     *,
-    stalls: bool | int = False,
+    stalls: bool | int | str = False,
     bench: str = "cocotb",
     waves: str | os.PathLike[str] | None = None,
     interrupt: int = 0,
+    resets: int = 0,
 ) -> Run:
     """Runs the VHDL of a build folder in GHDL on ``x`` and compares every output with ``graph.run(x)``.
 
     Args:
         build: folder that ``design.write`` made.
         x: codes of the input format, shape (batch, *input_shape); ``None``: corners and 60 seeded random samples.
-        stalls: random pauses on both sides, half of the cycles each; an integer is their seed.
+        stalls: pauses on both sides: the name of a profile in ``creator.simulation.stalls.PROFILES``; ``True`` or a seed: half
+            of the cycles, at random.
         bench: ``"cocotb"`` checks the protocol as well; ``"vhdl"`` starts faster and suits bulk.
         waves: a ``.ghw`` or ``.vcd`` file to write the waveform to.
         interrupt: resets the network after so many input beats of a first try, before the run that counts.
+        resets: so many tries before that run, of 1, 2, ... cycles, each cut off by a reset.
 
     Returns:
         Outputs, mismatches, measured interval and latency. A mismatch is a result, not an exception.
@@ -53,7 +57,8 @@ def simulate(
     """
     if bench not in BENCHES:
         raise CreatorError(f"bench={bench!r} is unknown", "simulate", f"choose one of {', '.join(BENCHES)}")
-    for name, number in (("stalls", stalls), ("interrupt", interrupt)):
+    profile, seed = stall_profile(stalls)
+    for name, number in (("interrupt", interrupt), ("resets", resets)):
         if not isinstance(number, (int, np.integer)) or not 0 <= number < 1 << 31:
             raise CreatorError(f"{name}={number!r} is not a whole number from 0 to 2**31 - 1", "simulate")
     folder = BuildFolder.open(build)
@@ -64,7 +69,7 @@ def simulate(
     repeats = -(-LEAST_FRAMES // len(vectors))
     frames = np.concatenate([vectors] * repeats).reshape(len(vectors) * repeats, -1)
     waves_file = None if waves is None else as_output_file(waves)
-    job = Job(folder, frames, stalls=int(stalls), interrupt=interrupt, waves=waves_file)
+    job = Job(folder, frames, profile=profile, seed=seed, resets=resets, interrupt=interrupt, waves=waves_file)
     with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
         trace = run_cocotb(job, Path(scratch))[0] if bench == "cocotb" else run_file_bench(job, Path(scratch))
     if trace.beats != job.expected_beats or len(trace.starts) != job.frames:
@@ -86,6 +91,7 @@ def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: st
         first = Mismatch(frame % samples, element, int(expected[frame, element]), int(got[frame, element]))
         first = dataclasses.replace(first, layer=_first_layer(job, frame))
     shape = (samples, *job.build.graph.output_shape)
+    stalled = job.profile != "none"
     ends = trace.cycles[job.output_beats_per_frame - 1 :: job.output_beats_per_frame]
     return Run(
         outputs=got[:samples].reshape(shape),
@@ -93,8 +99,8 @@ def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: st
         compared=int(got.size),
         mismatches=len(different),
         first=first,
-        interval=None if job.stalls else ends[-1] - ends[-2],
-        latency=None if job.stalls else ends[0] - trace.starts[0],
+        interval=None if stalled else ends[-1] - ends[-2],
+        latency=None if stalled else ends[0] - trace.starts[0],
         cycles=ends[-1] - trace.starts[0] + 1,
         bench=bench,
         edited=job.build.edited(),

@@ -14,9 +14,11 @@ import pytest
 import creator
 from creator.graph.vectors import check_vectors
 from creator.ops import REGISTRY
+from creator.simulation.stalls import PROFILES
 from tests.cases import Case, GraphCase
 
 VECTORS = 40
+RESETS = 64
 OVERHEAD = 4  # cycles by which an interval may exceed the plan
 
 ALL = [
@@ -67,12 +69,22 @@ def test_vhdl_at_full_speed(case: Case | GraphCase, op: str, built) -> None:
 
 
 @pytest.mark.parametrize(("case", "op"), ALL)
-def test_vhdl_stalled_after_a_reset_in_mid_frame(case: Case | GraphCase, op: str, built) -> None:
+def test_vhdl_with_every_profile_of_pauses(case: Case | GraphCase, op: str, built) -> None:
     graph, _, folder = built(case)
-    x = check_vectors(graph, VECTORS // 2, seed=3)
+    x = check_vectors(graph, VECTORS // 4, seed=3)
+    for profile in PROFILES:
+        run = creator.simulate(folder, x, bench="vhdl", stalls=profile)
+        assert run.mismatches == 0, f"{profile}: {run.first}"
+        assert run.compared >= len(x) * graph.output_type.size
+
+
+@pytest.mark.parametrize(("case", "op"), ALL)
+def test_vhdl_after_resets_in_each_of_the_first_cycles_and_in_mid_frame(case: Case | GraphCase, op: str, built) -> None:
+    graph, _, folder = built(case)
+    x = check_vectors(graph, VECTORS // 4, seed=4)
     # More than a frame and a half, so that stages and stream registers are full when the reset comes.
     cut = min(graph.input_type.size * 3 // 2 + 16, x.size - 1)
-    for seed in (1, 2):
-        run = creator.simulate(folder, x, bench="vhdl", stalls=seed, interrupt=cut)
+    for stalls, resets in ((1, 0), (2, 0), ("none", RESETS), ("random", RESETS)):
+        run = creator.simulate(folder, x, bench="vhdl", stalls=stalls, interrupt=cut, resets=resets)
         assert run.mismatches == 0, run.first
-        assert run.compared == len(x) * graph.output_type.size
+        assert run.compared >= len(x) * graph.output_type.size

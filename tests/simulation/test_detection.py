@@ -89,14 +89,14 @@ def test_a_network_that_hangs_is_refused(small_build: Path, edit: Edit, bench: s
 @BENCHES
 def test_a_lost_output_is_refused(small_build: Path, edit: Edit, bench: str) -> None:
     edit(SECOND, "if read_weight = 18 then", "if read_weight = 13 then")
-    with pytest.raises(CreatorError, match=r"tlast|expected 256 output beats|nothing moved|the bench failed"):
+    with pytest.raises(CreatorError, match=r"tlast|out of place|expected 256 output beats|nothing moved|the bench failed"):
         creator.simulate(small_build, bench=bench)
 
 
 @BENCHES
 def test_a_surplus_output_is_refused(small_build: Path, edit: Edit, bench: str) -> None:
     edit(SECOND, "if read_weight = 18 then", "if read_weight = 23 then")
-    with pytest.raises(CreatorError, match=r"tlast|expected 256 output beats|more than planned|index \(20\) out of bounds"):
+    with pytest.raises(CreatorError, match=r"tlast|out of place|expected 256|more than planned|index \(20\) out of bounds"):
         creator.simulate(small_build, bench=bench)
 
 

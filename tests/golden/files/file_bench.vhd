@@ -5,7 +5,7 @@
 -- whoever reads the results must count them.
 library ieee;
 use ieee.std_logic_1164.all;
-use ieee.numeric_std.all;
+use ieee.math_real.all;
 use std.textio.all;
 
 entity golden_file_bench is
@@ -14,8 +14,10 @@ entity golden_file_bench is
     results   : string;
     beats     : natural;          -- output beats to wait for; a few cycles more are watched for surplus ones
     patience  : natural := 100000; -- cycles without a transfer after which to give up
-    stalls    : natural := 0;     -- 0: full speed; else a seed: both sides pause at random, half of the time
-    interrupt : natural := 0      -- input beats of a first try that a reset cuts off before the run proper
+    profile   : natural := 0;     -- when both sides pause: an index into creator/simulation/stalls.py; 0: never
+    seed      : natural := 0;     -- of what is random about that
+    interrupt : natural := 0;     -- input beats of a first try that a reset cuts off before the run proper
+    resets    : natural := 0      -- tries of 1, 2, ... cycles before the run proper, each cut off by a reset
   );
 end entity golden_file_bench;
 
@@ -36,12 +38,23 @@ architecture bench of golden_file_bench is
   signal m_ready : std_logic := '0';
   signal m_last  : std_logic;
 
-  -- A 16-bit Fibonacci shift register, x^16 + x^14 + x^13 + x^11 + 1, decides about pauses.
-  function stepped(state : std_logic_vector(15 downto 0)) return std_logic_vector is
+  signal source_pauses : boolean := false;
+  signal sink_pauses   : boolean := false;
+  signal takes         : boolean := false;  -- during tries: whether results are taken
+
+  -- Whether a side pauses, given a number from 0 to 1 that is new in every cycle, and the cycle.
+  function pauses(chance : real; now : natural) return boolean is
   begin
-    return state(14 downto 0) & (state(15) xor state(13) xor state(12) xor state(10));
-  end function;
-  signal noise : std_logic_vector(15 downto 0) := std_logic_vector(to_unsigned(stalls mod 65535 + 1, 16));
+    case profile is
+      when 1      => return chance < 0.5;
+      when 2      => return chance < 0.1;
+      when 3      => return chance < 0.3;
+      when 4      => return chance < 0.9;
+      when 5      => return now mod 2 = 1;
+      when 6      => return (now / 16) mod 2 = 1;
+      when others => return false;
+    end case;
+  end function pauses;
 begin
   clock  <= not clock after period / 2 when not finished else '0';
 
@@ -60,14 +73,41 @@ begin
     );
 
   count : process (clock)
+    variable first  : positive := seed mod 2147483562 + 1;
+    variable second : positive := 1;
+    variable chance : real;
+    variable begun  : natural := 0;
   begin
     if rising_edge(clock) then
       cycle <= cycle + 1;
-      noise <= stepped(noise);
+      if running then
+        begun := begun + 1;
+      end if;
+      uniform(first, second, chance);
+      source_pauses <= pauses(chance, cycle) or (profile = 8 and begun mod 300 >= 200);
+      uniform(first, second, chance);
+      -- The two sides of a regular profile are not in step.
+      sink_pauses <= pauses(chance, cycle + cycle / 100) or (profile = 7 and begun mod 300 < 100);
     end if;
   end process count;
 
   drive : process
+    -- What a source gives that offers nothing must not matter.
+    procedure idle is
+    begin
+      s_valid <= '0';
+      s_last  <= 'X';
+      s_data  <= (others => 'X');
+    end procedure idle;
+
+    -- One cycle: a longer reset would hide what it fails to clear.
+    procedure cut is
+    begin
+      resetn <= '0';
+      wait until rising_edge(clock);
+      resetn <= '1';
+    end procedure cut;
+
     -- Sends beats until so many were taken, or so many cycles have passed.
     procedure send(most : in natural; limit : in natural) is
       file source    : text open read_mode is vectors;
@@ -81,10 +121,12 @@ begin
         readline(source, words);
         read(words, last);
         read(words, data);
-        while stalls /= 0 and noise(0) = '1' loop
-          s_valid <= '0';
+        while source_pauses and spent < limit loop
+          idle;
           wait until rising_edge(clock);
+          spent := spent + 1;
         end loop;
+        exit when spent >= limit;
         s_valid <= '1';
         s_last  <= last;
         s_data  <= data;
@@ -95,7 +137,7 @@ begin
         end loop;
         sent := sent + 1;
       end loop;
-      s_valid <= '0';
+      idle;
     end procedure send;
   begin
     for i in 1 to 4 loop
@@ -103,19 +145,21 @@ begin
     end loop;
     resetn <= '1';
     if interrupt > 0 then
-      send(interrupt, 8 * interrupt + 64);
-      -- One cycle: a longer reset would hide what it fails to clear.
-      resetn <= '0';
-      wait until rising_edge(clock);
-      resetn <= '1';
+      send(interrupt, 40 * interrupt + 64);
+      cut;
     end if;
+    for cycles in 1 to resets loop
+      takes <= cycles mod 2 = 1;
+      send(natural'high, cycles);
+      cut;
+    end loop;
     running <= true;
     send(natural'high, natural'high);
     wait;
   end process drive;
 
-  -- With stalls nothing is taken before the reset in mid-frame, so that it meets a network full of results.
-  m_ready <= '1' when stalls = 0 else noise(7) when running else '0';
+  -- With pauses nothing is taken before the reset in mid-frame, so that it meets a network full of results.
+  m_ready <= '0' when sink_pauses else '1' when running or takes or (profile = 0 and resets = 0) else '0';
 
   watch : process
     file sink       : text open write_mode is results;
