@@ -97,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument(
         "--no-route", action="store_false", dest="route", help="count resources only, without place and route"
     )
+    synthesize.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="place and route N times and keep the fastest (default 1)"
+    )
     synthesize.add_argument("--bitstream", metavar="FILE", help="write a bitstream; its pins are where the router put them")
     synthesize.add_argument("--require-mhz", type=float, metavar="F", help="exit with 1 if the clock does not reach F MHz")
     synthesize.set_defaults(run=_synthesize)
@@ -267,7 +270,12 @@ def _synthesize(options: argparse.Namespace) -> int:
         raise CreatorError(f"{options.target} has no place and route, so no clock to require", "--require-mhz")
     with Progress(quiet=options.quiet) as progress:
         report = creator.synthesize(
-            options.build, options.target, route=options.route, bitstream=options.bitstream, progress=progress
+            options.build,
+            options.target,
+            route=options.route,
+            seeds=options.seeds,
+            bitstream=options.bitstream,
+            progress=progress,
         )
     rows = [*report.rows(), ("logs and report", report.folder)]
     rows += [("bitstream", report.bitstream)] if report.bitstream else []

@@ -20,6 +20,7 @@ class Report:
         inferences_per_second: at that clock, at the planned interval; ``None`` likewise.
         critical_path: what the slowest path runs from and to, in the network's terms; empty likewise.
         available: how many luts, ffs, brams and dsps the device has; empty for a family.
+        seed: that place and route began from; ``None`` without it.
         cells: every cell that Yosys counts after mapping, without the flip-flops that moved into other blocks.
         folder: where logs, netlist and this report are.
         bitstream: the file, if one was asked for.
@@ -37,6 +38,7 @@ class Report:
     inferences_per_second: float | None
     critical_path: str
     available: dict[str, int]
+    seed: int | None
     cells: dict[str, int]
     folder: str
     bitstream: str | None = None
