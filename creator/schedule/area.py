@@ -133,11 +133,14 @@ class Parts:
             self.ffs["operand"] += products * array.weight_bits
             return
         wide = array.operand_bits
-        self.dsps += array.multipliers * self.family.multiplier_blocks(*wide)
         shared = lanes.input * array.pairs
         lone = products - 2 * shared
-        if not self.family.multiplier_blocks(*wide):
-            self.luts["multiply"] += products * array.activation_bits * array.weight_bits
+        each = self.family.multiplier_blocks(array.activation_bits, array.weight_bits)
+        self.dsps += shared * self.family.multiplier_blocks(*wide) + lone * each
+        if self.family.widens and lanes.input == 1 and lone:
+            self.dsps += 1 - each
+        if not each:
+            self.luts["multiply"] += lone * array.activation_bits * array.weight_bits
         self.ffs["product"] += (1 + array.op.far(lanes)) * (shared * sum(wide) + lone * array.product_bits)
         self.ffs["operand"] += shared * (array.upper_bits + array.weight_bits) + lone * array.weight_bits
         if shared:

@@ -93,7 +93,7 @@ def test_what_fits_a_multiplier() -> None:
     assert not packs(7, 25)
     assert not packs(18, 18, array(4, 4, Lanes(4, 1)))  # one row
     assert not packs(18, 18, array(4, 4, Lanes(1, 4), weight=F(2, 0)))  # no multiplier
-    assert found.packs_into(FAMILIES["nexus"])
+    assert found.packs_into(FAMILIES["xc7"])
     assert not found.packs_into(FAMILIES["gowin"])  # alone, each takes half of that multiplier
 
 
