@@ -154,7 +154,9 @@ def _plan_options(options: argparse.Namespace) -> dict[str, Any]:
         pair = numbers.split(",")
         if not path or not all(number.isascii() and number.isdigit() for number in pair):
             raise CreatorError(f"{text!r} is not PATH=IN,OUT", "--lanes", "for example --lanes encoder.0=4,2")
-        lanes[path] = [int(number[:9]) for number in pair] * (3 - len(pair) if len(pair) < 3 else 1)
+        if path in lanes:
+            raise CreatorError(f"{path!r} has its lanes given twice", "--lanes")
+        lanes[path] = [_number(number) for number in pair] * (3 - len(pair) if len(pair) < 3 else 1)
     parallelism = _parallelism(options.parallelism)
     return {"parallelism": parallelism, "target": options.target, "lanes": lanes, "packing": options.packing}
 
@@ -163,7 +165,7 @@ def _parallelism(text: str | None) -> Any:
     if text is None:
         return None
     if text.isascii() and text.isdigit():
-        return int(text[:18])
+        return _number(text)
     rate, at, clock = text.partition("@")
     if not at:
         return text
@@ -258,7 +260,13 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _stalls(text: str) -> int | str:
-    return int(text[:10]) if text.isascii() and text.isdigit() else text
+    return _number(text) if text.isascii() and text.isdigit() else text
+
+
+def _number(digits: str) -> int:
+    """A number of any length; one of more than 18 digits as the largest of 18, which is too large for anything."""
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) <= 18 else 10**18
 
 
 def _synthesize(options: argparse.Namespace) -> int:

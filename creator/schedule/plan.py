@@ -49,8 +49,14 @@ class Adapter:
 
     @property
     def interval(self) -> int:
-        """Cycles from one frame to the next."""
-        return max(beats(self.size, self.input), beats(self.size, self.output))
+        """Cycles from one frame to the next: while it has more than one beat to give it takes none."""
+        count, held, cycles = beats(self.size, self.input), 0, 0
+        for beat in range(count):
+            held += self.remainder if beat == count - 1 else self.input
+            given = beats(held, self.output) if beat == count - 1 else held // self.output
+            held -= given * self.output
+            cycles += max(1, given)
+        return cycles
 
 
 @dataclass(frozen=True)
@@ -121,10 +127,12 @@ class Plan:
         """Elements in a beat of the network's output."""
         return self.cores[-1].lanes.output
 
-    @property
+    @cached_property
     def interval(self) -> int:
-        """Clock cycles from one sample to the next in steady state: those of the slowest core."""
-        return max(core.interval for core in self.cores)
+        """Clock cycles from one sample to the next in steady state: those of the slowest core, or a few more."""
+        from creator.schedule.timeline import steady_interval
+
+        return steady_interval(self)
 
     @cached_property
     def latency(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from creator.errors import CreatorError
@@ -17,6 +16,9 @@ from creator.targets.family import ECP5
 
 Parallelism = str | int | Mapping[str, float] | None
 """``"serial"``, ``"full-lanes"``, an interval in cycles, ``{"fps": ..., "clock_mhz": ...}``, or ``None``: what fits."""
+
+MAX_INTERVAL = 1 << 50
+"""Longer than that no network takes."""
 
 SERIAL, FULL = "serial", "full-lanes"
 _HINT = 'use "serial", "full-lanes", an interval in cycles, or {"fps": ..., "clock_mhz": ...}'
@@ -45,6 +47,8 @@ def schedule(
         CreatorError: for what cannot be reached, with the nearest that can; for a graph that is not a chain.
     """
     wanted = check_parallelism(parallelism)
+    if packing is not None and not isinstance(packing, bool):
+        raise CreatorError(f"packing={_shown(packing)} is neither True, False nor None", "schedule")
     device = None if target is None else find_device(target)
     nodes = core_nodes(graph)
     fixed = _fixed(nodes, graph, lanes or {})
@@ -59,16 +63,34 @@ def schedule(
             graph, nodes, [search.packed(step, step.fixed or own) for step, own in zip(search.steps, uniform, strict=True)]
         )
     else:
-        found = search.least(wanted)
-        if found is None:
-            raise _too_slow(search, wanted)
-        plan = _assembled(graph, nodes, found, search.input_lanes(wanted))
+        plan = _within(graph, search, wanted)
     lacking = device.lacks(total_area(plan, device)) if device else ""
     if device and lacking:
         nearest = _fastest(graph, search, device).interval
         what = f"the network takes {lacking} of {device.name}, where at most {SHARE:.0%} are used"
         raise CreatorError(what, "schedule", f"the shortest interval that fits is {nearest} cycles")
     return plan
+
+
+def _within(graph: Graph, search: Search, wanted: int) -> Plan:
+    """The plan that takes at most ``wanted`` cycles from one sample to the next, all streams considered.
+
+    The search counts each core alone. Where the whole takes longer, cores faster than asked for make up for it.
+    """
+    nodes = [step.node for step in search.steps]
+    nearest: Plan | None = None
+    for target in [wanted, *(cycles for cycles in reversed(intervals_of(search.steps)) if cycles < wanted)]:
+        found = search.least(target)
+        if found is None:
+            break
+        plan = _assembled(graph, nodes, found, search.input_lanes(target))
+        if plan.interval <= wanted:
+            return plan
+        nearest = plan if nearest is None or plan.interval < nearest.interval else nearest
+    if nearest is None:
+        raise _too_slow(search, wanted)
+    what = f"with the lanes that are fixed the network takes {nearest.interval} cycles, more than {wanted}"
+    raise CreatorError(what, "schedule", f"ask for {nearest.interval} cycles, or fix fewer lanes")
 
 
 def total_area(plan: Plan, device: Device) -> Area:
@@ -100,7 +122,8 @@ def _fastest(graph: Graph, search: Search, device: Device) -> Plan:
         else:
             low, lacking = middle + 1, lacks or lacking
     if best is None:
-        what = f"the network takes {lacking} of {device.name} even with one multiplier a layer"
+        least = "the lanes that are fixed" if any(step.fixed for step in search.steps) else "one multiplier a layer"
+        what = f"the network takes {lacking} of {device.name} even with {least}"
         raise CreatorError(what, "schedule", "choose a larger device, fewer bits or smaller layers")
     return best
 
@@ -115,45 +138,58 @@ def _too_slow(search: Search, wanted: int) -> CreatorError:
 def _fixed(nodes: list[Node], graph: Graph, lanes: Mapping[str, int | Sequence[int]]) -> dict[str, Lanes]:
     """The lanes that the user chose, by the name of the node."""
     fixed: dict[str, Lanes] = {}
+    if not isinstance(lanes, Mapping):
+        raise CreatorError("lanes is not a mapping", "schedule", 'give lanes by module path, such as {"encoder.0": (4, 2)}')
     for path, wanted in lanes.items():
         found = [node for node in nodes if path == node.name or path in node.paths]
         if not found:
             known = ", ".join(node.where for node in nodes)
-            raise CreatorError(f"lanes are given for {path!r:.60}, which has no core", "schedule", f"choose among {known}")
-        pair = (wanted, wanted) if isinstance(wanted, int) else tuple(wanted)
+            raise CreatorError(f"lanes are given for {_shown(path)}, which has no core", "schedule", f"choose among {known}")
+        pair = tuple(wanted) if isinstance(wanted, (tuple, list)) else (wanted, wanted)
         for node in found:
             size, results = graph.input_types(node)[0].size, node.type.size
             most = (size, results)
+            if node.name in fixed:
+                raise CreatorError("its lanes are given twice", node.where, "give them once")
             whole = len(pair) == 2 and all(type(n) is int and 1 <= n <= m for n, m in zip(pair, most, strict=True))
             if not whole or (not isinstance(node.op, Linear) and pair[0] != pair[1]):
                 hint = f"give (inputs, outputs) of at most {most}" if isinstance(node.op, Linear) else f"give 1 to {size}"
-                raise CreatorError(f"lanes={wanted!r:.60} is not possible", node.where, hint)
+                raise CreatorError(f"lanes={_shown(wanted)} is not possible", node.where, hint)
             fixed[node.name] = Lanes(pair[0], pair[1])
     return fixed
 
 
+def _shown(value: object) -> str:
+    """A user's value, short; Python refuses to print numbers of thousands of digits."""
+    try:
+        return f"{value!r:.60}"
+    except ValueError:
+        return "a number of thousands of digits"
+
+
 def check_parallelism(parallelism: Parallelism) -> int:
     """The interval asked for; 0 where none is. Refuses what :func:`schedule` cannot do."""
-    if parallelism is None or parallelism in (SERIAL, FULL):
+    if parallelism is None or (isinstance(parallelism, str) and parallelism in (SERIAL, FULL)):
         return 0
     if isinstance(parallelism, Mapping):
         return _interval_of(parallelism)
     if not isinstance(parallelism, int) or isinstance(parallelism, bool):
-        raise CreatorError(f"parallelism={parallelism!r:.60} is unknown", "schedule", _HINT)
+        raise CreatorError(f"parallelism={_shown(parallelism)} is unknown", "schedule", _HINT)
     if parallelism < 1:
-        raise CreatorError(f"parallelism={parallelism}: an interval of {parallelism} cycles", "schedule", "the shortest is 1")
-    return parallelism
+        raise CreatorError("parallelism: an interval of less than one cycle", "schedule", "the shortest is 1")
+    return min(parallelism, MAX_INTERVAL)
 
 
 def _interval_of(rate: Mapping[str, float]) -> int:
     """Clock cycles between samples at a rate."""
     numbers = [rate.get("fps"), rate.get("clock_mhz")]
-    proper = all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) and n > 0 for n in numbers)
+    # Beyond 1e15 nothing is meant, and divisions overflow.
+    proper = all(isinstance(n, (int, float)) and not isinstance(n, bool) and 1e-15 <= n <= 1e15 for n in numbers)
     if set(rate) != {"fps", "clock_mhz"} or not proper:
-        raise CreatorError(f"parallelism={dict(rate)!r:.80} is not a rate", "schedule", 'give {"fps": 1e6, "clock_mhz": 100}')
+        raise CreatorError("parallelism is not a rate", "schedule", 'give {"fps": 1e6, "clock_mhz": 100}')
     fps, clock = rate["fps"], rate["clock_mhz"] * 1e6
     if fps > clock:
         raise CreatorError(
             f"{fps:g} samples a second at {clock / 1e6:g} MHz is more than one a cycle", "schedule", f"the most is {clock:g}"
         )
-    return int(clock / fps)
+    return min(int(clock / fps), MAX_INTERVAL)

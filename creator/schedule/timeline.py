@@ -5,6 +5,7 @@ Every part of a pipeline follows the same few rules as its VHDL. Nothing is simu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 from creator.ops import Linear, beats
@@ -188,29 +189,25 @@ def _parts_of(core: Core) -> list[_Part]:
     return [*parts, _Queue(part) if core.queues else part]
 
 
-def frame_ends(plan: Plan, frames: int) -> list[int]:
-    """The cycles in which the last beats of ``frames`` frames are given, counted from the one that takes the first beat.
-
-    Input is always offered, and output always taken.
-    """
+def _ends(plan: Plan, frames: int) -> Iterator[tuple[int, list[_Part]]]:
+    """The cycles in which frames' last beats are given, the one that takes the first beat being 0; the parts after each."""
     parts = [part for core in plan.cores for part in _parts_of(core)]
     waiting = frames * beats(plan.graph.input_type.size, plan.input_lanes)
     each = beats(plan.graph.output_type.size, plan.output_lanes)
-    ends: list[int] = []
     cycle = given = 0
-    while len(ends) < frames:
+    while given < frames * each:
         readies = [True]
         for part in reversed(parts):
             readies.insert(0, part.ready(readies[0]))
         offers = [waiting > 0, *(part.valid for part in parts)]
         moves = [offer and ready for offer, ready in zip(offers, readies, strict=True)]
-        if moves[-1]:
-            given += 1
-            if given % each == 0:
-                ends.append(cycle)
         waiting -= moves[0]
         for part, (arrives, _), (_, out_ready) in zip(parts, pairwise(moves), pairwise(readies), strict=True):
             part.clock(arrives, out_ready)
+        if moves[-1]:
+            given += 1
+            if given % each == 0:
+                yield cycle, parts
         cycle += 1
         if waiting == 0 or not parts[0].ready(False):
             still = min(part.quiet() for part in parts)
@@ -218,9 +215,40 @@ def frame_ends(plan: Plan, frames: int) -> list[int]:
                 for part in parts:
                     part.skip(still)
                 cycle += still
-    return ends
+
+
+def frame_ends(plan: Plan, frames: int) -> list[int]:
+    """The cycles in which the last beats of ``frames`` frames are given, counted from the one that takes the first beat.
+
+    Input is always offered, and output always taken.
+    """
+    return [cycle for cycle, _ in _ends(plan, frames)]
 
 
 def latency(plan: Plan) -> int:
     """Clock cycles from the one that takes a frame's first beat to the one that gives its last result."""
     return frame_ends(plan, 1)[0]
+
+
+def steady_interval(plan: Plan) -> int:
+    """Clock cycles from one frame to the next once every frame finds the network as the one before it did.
+
+    That is at least the interval of the slowest core. It is more where a core gives its results in bursts that an adapter after
+    it cannot take as fast, and then has none for it. Should frames differ in turn, it is their mean, rounded up.
+    """
+    seen: dict[object, tuple[int, int]] = {}
+    for frame, (cycle, parts) in enumerate(_ends(plan, _LONG)):
+        state = tuple(map(_state, parts))
+        if state in seen:
+            first, begun = seen[state]
+            return -(-(cycle - begun) // (frame - first))
+        seen[state] = frame, cycle
+    raise AssertionError("a network with finitely many states comes back to one of them")
+
+
+def _state(part: _Part) -> tuple[object, ...]:
+    """All that a part remembers."""
+    return tuple(
+        _state(value) if isinstance(value, _Part) else tuple(value) if isinstance(value, list) else value
+        for value in vars(part).values()
+    )

@@ -44,6 +44,7 @@ class Run:
         interval: clock cycles between the last outputs of consecutive samples in steady state; ``None`` with stalls.
         latency: clock cycles from the first sample's first input to its last output; ``None`` with stalls.
         cycles: clock cycles simulated, reset excluded.
+        ends: clock cycles from the first sample's first input to the last output of each sample, repeated ones included.
         bench: ``"cocotb"`` or ``"vhdl"``.
         edited: files of the build that are not as they were translated.
     """
@@ -56,6 +57,7 @@ class Run:
     interval: int | None
     latency: int | None
     cycles: int
+    ends: tuple[int, ...]
     bench: str
     edited: tuple[str, ...] = field(default=())
 

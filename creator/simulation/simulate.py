@@ -102,6 +102,7 @@ def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: st
         interval=None if stalled else ends[-1] - ends[-2],
         latency=None if stalled else ends[0] - trace.starts[0],
         cycles=ends[-1] - trace.starts[0] + 1,
+        ends=tuple(end - trace.starts[0] for end in ends),
         bench=bench,
         edited=job.build.edited(),
     )

@@ -16,6 +16,7 @@ from creator.graph.vectors import check_vectors
 from creator.passes import LOWER, run_passes
 from creator.schedule import schedule
 from creator.schedule.assemble import core_nodes
+from creator.schedule.timeline import frame_ends
 
 SIZES = [1, 1, 2, 3, 5, 7, 8, 11, 13, 16, 17, 23, 29, 31, 32, 37, 40]
 ROUNDINGS = [mode for mode in Rounding if mode is not Rounding.STOCHASTIC]
@@ -137,6 +138,7 @@ def agree(seed: int, folder: Path) -> int:
     assert np.array_equal(run.outputs, expected), "the VHDL differs from PyTorch"
     if seed % 3 == 0:
         assert (run.latency, run.interval) == (design.latency, design.interval)
+        assert list(run.ends) == frame_ends(design.plan, len(run.ends))
     return len(x)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import creator
 from creator import CreatorError, FixedPoint, Rounding
 from creator.affine import Affine, Format
 from creator.graph import Graph, Node
@@ -174,3 +176,58 @@ def test_a_plan_with_other_cores_than_its_graph_is_refused() -> None:
     for cores in (plan.cores[:1], plan.cores[::-1], ()):
         with pytest.raises(CreatorError, match="cores are not the graph's nodes"):
             dataclasses.replace(plan, cores=cores).verify()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"parallelism": {"fps": 1e-300, "clock_mhz": 1e300}},
+        {"parallelism": {"fps": 10**400, "clock_mhz": 1}},
+        {"parallelism": -(10**5000)},
+        {"parallelism": np.array([1, 2])},
+        {"packing": np.array([True, False])},
+        {"packing": "no"},
+        {"packing": 1},
+        *(
+            {"lanes": {"layer.0": lanes}}
+            for lanes in (2.5, None, np.array(2), object(), {2, 3}, b"12", (10**5000, 1), "21", True)
+        ),
+        *({"lanes": lanes} for lanes in ([("layer.0", (2, 1))], "layer.0", 5, True)),
+        {"lanes": {"layer.0": (2, 1), "layer_0": (1, 1)}},
+    ],
+    ids=lambda options: str(list(options)),
+)
+def test_other_options_are_refused_in_a_line(options: dict) -> None:
+    with pytest.raises(CreatorError) as refused:
+        schedule(chain(linear(4, 3), Clamp(0, 5)), **options)
+    assert "\n" not in str(refused.value)
+
+
+def test_lanes_that_do_not_fit_are_named_as_the_cause() -> None:
+    with pytest.raises(CreatorError, match="even with the lanes that are fixed"):
+        schedule(chain(linear(40, 30), shape=(40,)), lanes={"layer.0": (20, 20)}, target="ecp5-25k")
+
+
+NARROW = {"weight_format": FixedPoint(2, 2)}
+
+
+@pytest.mark.parametrize(
+    ("graph", "lanes", "interval"),
+    [
+        (chain(Clamp(0, 9), Clamp(0, 7)), {"layer.0": 2, "layer.1": 3}, 3),
+        (chain(Clamp(0, 9), linear(20, 2), shape=(20,)), {"layer.0": 11, "layer.1": (19, 2)}, 3),
+        (chain(linear(4, 37), Clamp(0, 9)), {"layer.0": (1, 5)}, 39),
+    ],
+)
+def test_bursts_that_an_adapter_cannot_take_are_in_the_interval(graph, lanes, interval: int, tmp_path: Path) -> None:
+    design = creator.translate(graph, lanes=lanes)
+    run = creator.simulate(design.write(tmp_path / "build"), check_vectors(graph, 12, seed=1), bench="vhdl")
+    assert run.mismatches == 0
+    assert design.interval == run.interval == interval
+
+
+def test_an_interval_that_is_asked_for_is_kept_by_faster_cores() -> None:
+    graph = chain(linear(17, 4, **NARROW), linear(4, 37, **NARROW), linear(37, 33, **NARROW), Clamp(0, 9), shape=(17,))
+    for wanted in range(30, 60):
+        for target in (None, "lifcl-40", "xc7a100t"):
+            assert schedule(graph, wanted, target=target).interval <= wanted

@@ -105,8 +105,8 @@ def test_a_rate_is_an_interval() -> None:
         ({"fps": float("nan"), "clock_mhz": 1}, "is not a rate"),
         ({"fps": True, "clock_mhz": 1}, "is not a rate"),
         ({"fps": "1", "clock_mhz": 1}, "is not a rate"),
-        (0, "an interval of 0 cycles .hint: the shortest is 1"),
-        (-3, "an interval of -3 cycles"),
+        (0, "an interval of less than one cycle .hint: the shortest is 1"),
+        (-3, "an interval of less than one cycle"),
     ],
 )
 def test_rates_and_intervals_that_cannot_be(rate, message: str) -> None:

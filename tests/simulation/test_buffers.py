@@ -8,6 +8,7 @@ import pytest
 
 import creator
 from creator.graph.vectors import check_vectors
+from creator.schedule.timeline import frame_ends
 from tests.graph.chains import chain, linear
 
 QUEUE = "vhdl/creator_stream_queue.vhd"
@@ -51,3 +52,13 @@ def test_one_bank_of_inputs_is_slower(tmp_path: Path) -> None:
     run = creator.simulate(folder, x, bench="vhdl")
     assert run.mismatches == 0
     assert run.interval > design.interval + graph.input_type.size - 2
+
+
+@pytest.mark.parametrize("lanes", [{"layer.0": (6, 2)}, {"layer.0": (6, 5), "layer.1": (1, 2)}, {"layer.0": (3, 10)}], ids=str)
+def test_a_queue_that_fills_is_as_the_model_says(lanes: dict, tmp_path: Path) -> None:
+    """The second core is slower than the first: whether a beat fits decides about every frame's time."""
+    graph = chain(linear(6, 40), linear(40, 3), shape=(6,))
+    design = creator.translate(graph, lanes=lanes)
+    run = creator.simulate(design.write(tmp_path / "build"), check_vectors(graph, 8, seed=1), bench="vhdl")
+    assert run.mismatches == 0
+    assert list(run.ends) == frame_ends(design.plan, len(run.ends))
