@@ -157,16 +157,17 @@ class _Packer:
                 self.done["memory outputs"] += 1
 
     def _wide_memory(self, cell: Cell) -> None:
-        """A memory with words of 36 bits that nothing writes: side B reads, and both sides' outputs are its word.
+        """A memory with words of 36 bits: side A writes, if anything does, side B reads, and both sides' outputs are its word.
 
         The vendor's tools switch both sides' registers on for such a memory (mode PDPW16KD), which then obey B's clock. Side
-        A gets the same clock and enable, by which the router times its outputs; its own enable stays 0.
+        A has the same clock, or gets it, by which the router times its outputs, and the same enable for its register.
         """
-        if _bit(cell, "CEA") != "0" or _bit(cell, "CLKA") != "0" or cell["parameters"].get("REGMODE_A") != "NOREG":
+        clock = _bit(cell, "CLKA")
+        if cell["parameters"].get("REGMODE_A") != "NOREG" or (_bit(cell, "CEA") == "0") != (clock == "0"):
             return
         registers = self._behind(cell, [f"DO{side}{place}" for side in "AB" for place in range(WORD_BITS)])
         domain = self._memory_domain(cell, "B")
-        if domain is None:
+        if domain is None or clock not in ("0", domain[0]) or cell["parameters"].get("CLKAMUX") != "CLKA":
             return
         self._connect(cell, "CLKA", domain[0], "input")
         if registers is not None and domain == next(iter(registers.values())).domain:

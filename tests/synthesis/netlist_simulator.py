@@ -262,16 +262,17 @@ class Netlist:
         steps.append(drive)
 
     def _wide(self, cell: Cell, widths: dict[str, int], bits: list[int], outputs: list[int], steps: list[Step]) -> None:
-        """A ROM of 36 bits: read by side B, shown by both sides."""
+        """A memory of 36 bits: written by side A, read by side B, shown by both sides."""
         settings = cell["parameters"]
         modes = {settings["REGMODE_A"], settings["REGMODE_B"]}
         assert widths["B"] == 36
         assert len(modes) == 1
         registered = modes == {"OUTREG"}
         enable, write, out_enable, other_enable = self._nets(cell, "CEB", "CEA", "OCEB", "OCEA")
-        assert write == 0
+        assert self._nets(cell, "WEA", "WEB") == [1, 0]
         assert not registered or out_enable == other_enable
-        address = self._bus(cell, "ADB", 14)
+        address, target = self._bus(cell, "ADB", 14), self._bus(cell, "ADA", 14)
+        data = [net for side in "AB" for net in self._bus(cell, f"DI{side}", 18)]
         word = [(cell["connections"].get(f"DO{side}{place}") or [None])[0] for side in "AB" for place in range(18)]
         latch, register = [0] * 36, [0] * 36
         shown = register if registered else latch
@@ -286,9 +287,17 @@ class Netlist:
             start = (self._number(address) >> 5) * 36
             new = bits[start : start + 36] if self.values[enable] else latch[:]
             kept = latch[:] if self.values[out_enable] else register[:]
+            place = (self._number(target) >> 5) * 36
+            writes = self.values[write]
+            lanes = [self.values[target[bit // 9]] for bit in range(36)]  # an enable for each nine bits
+            stored = [
+                self.values[net] if lane else bits[place + i] for i, (net, lane) in enumerate(zip(data, lanes, strict=True))
+            ]
 
             def commit() -> None:
                 latch[:], register[:] = new, kept
+                if writes:
+                    bits[place : place + 36] = stored
 
             return commit
 

@@ -132,6 +132,23 @@ def test_words_of_36_bits_have_their_register_in_the_memory(tmp_path: Path) -> N
     assert len(taken) >= 6
 
 
+def test_written_words_of_36_bits_have_their_register_in_the_memory(tmp_path: Path) -> None:
+    graph = chain(linear(256, 3), shape=(256,))
+    before = mapped(graph, tmp_path, {"layer.0": (4, 1)})
+    after = copy.deepcopy(before)
+    pack_registers(after, "network_top")
+    cells = after["modules"]["network_top"]["cells"].values()
+    (ram,) = (cell for cell in cells if cell["type"] == "DP16KD" and cell["connections"]["CEA"] != ["0"])
+    assert int(ram["parameters"]["DATA_WIDTH_B"], 2) == 36
+    assert {ram["parameters"][f"REGMODE_{side}"] for side in "AB"} == {"OUTREG"}
+    codes = np.random.default_rng(3).integers(-128, 127, (9, 256), endpoint=True)
+    frames = ((codes & 255).reshape(9, 64, 4) << np.arange(0, 32, 8)).sum(axis=2).tolist()
+    seen, taken = run(before["modules"]["network_top"], frames, 3500)
+    assert run(after["modules"]["network_top"], frames, 3500) == (seen, taken)
+    assert len(taken) >= 6
+    assert taken == [int(code) & 255 for code in graph.run(codes).reshape(-1)[: len(taken)]]
+
+
 @pytest.mark.parametrize(
     ("sizes", "ports", "cycles"),
     [((12, 6, 9), 2, 3000), pytest.param((40, 50, 40), 4, 20000, marks=pytest.mark.extended)],
