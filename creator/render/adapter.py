@@ -20,15 +20,11 @@ class Place:
     full: int
     next: int
 
-    @property
-    def filled(self) -> Bit:
-        """Whether there is a beat to give."""
-        return Bit(self.full > 0)
 
-    @property
-    def more(self) -> Bit:
-        """Whether there are more."""
-        return Bit(self.full > 1)
+def _sources(places: list[Place]) -> list[int | None]:
+    """For each place the one whose next it is; ``None`` for the first one of a frame that never comes round to it."""
+    found = {place.next: index for index, place in enumerate(places)}
+    return [found.get(place.at) for place in places]
 
 
 def adapter_values(adapter: Adapter, fmt: Format) -> dict[str, Any]:
@@ -51,7 +47,9 @@ def adapter_values(adapter: Adapter, fmt: Format) -> dict[str, Any]:
         "beats": arriving,
         "beat_bits": address_bits(arriving),
         "places": places,
-        "place_bits": adapter.places[-1].bit_length(),
+        "filled_places": [index for index, place in enumerate(places) if place.full > 0],
+        "more_places": [index for index, place in enumerate(places) if place.full > 1],
+        "sources": _sources(places) if len(places) > 1 else [],
         "most_pending": most,
         "pads": adapter.size % adapter.output != 0,
         "pending_bits": most.bit_length(),

@@ -207,12 +207,12 @@ class Parts:
     def adapter(self, adapter: Adapter, bits: int) -> None:
         """An adapter for elements of ``bits`` bits."""
         held, shifts = adapter.capacity * bits, max(0, adapter.capacity - adapter.output) * bits
-        counters = address_bits(beats(adapter.size, adapter.input)) + adapter.places[-1].bit_length() + 2
+        counters = address_bits(beats(adapter.size, adapter.input)) + 3
         self.luts["stream"] += 1
         self.luts["counter"] += counters
         self.luts["choose"] += shifts * len(adapter.places) if shifts else 0
         self.luts["place"] += 0 if shifts else len(adapter.places)
-        self.ffs["control"] += counters + 1
+        self.ffs["control"] += counters + 1 + len(adapter.places)
         self.ffs["held"] += held
 
     def stream_register(self, bits: int) -> None:
