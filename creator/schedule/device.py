@@ -35,12 +35,14 @@ class Device:
 DEVICES = {
     target.name: Device(target.name, FAMILIES[target.family], **target.capacity)
     for target in TARGETS.values()
-    if target.capacity
+    # Without weights an estimate would be 0, and everything would fit.
+    if target.capacity and FAMILIES[target.family].luts
 }
 
 
 def find_device(name: str) -> Device:
     """The device of that name, or a refusal that lists them."""
     if not isinstance(name, str) or name not in DEVICES:
-        raise CreatorError(f"target {name!r} is unknown", "schedule", f"choose one of {', '.join(DEVICES)}")
+        fault = "has no calibrated estimates" if isinstance(name, str) and name in TARGETS else "is unknown"
+        raise CreatorError(f"target {name!r:.60} {fault}", "schedule", f"choose one of {', '.join(DEVICES)}")
     return DEVICES[name]
