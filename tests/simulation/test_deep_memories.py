@@ -10,7 +10,7 @@ import pytest
 import creator
 from creator import FixedPoint as F
 from creator.graph.vectors import check_vectors
-from creator.schedule.rom import BLOCK_SHAPES, rom_banks
+from creator.schedule.rom import BLOCK_SHAPES, is_block_rom, rom_banks
 from tests.graph.chains import ENTRY, chain, linear, rescale, table
 
 WIDE_IN = F(12, 4)
@@ -82,3 +82,11 @@ def test_banks_hold_all_words_in_the_fewest_blocks(words: int, width: int) -> No
 def test_a_memory_that_is_not_deep_is_one_bank() -> None:
     assert rom_banks(1024, 8) == (1024,)
     assert rom_banks(3, 8) == (4,)
+
+
+@pytest.mark.parametrize(
+    ("words", "width", "block"),
+    [(17, 31, True), (17, 30, False), (16, 1000, False), (32, 16, True), (511, 1, False), (512, 1, True)],
+)
+def test_which_memories_belong_in_block_ram(words: int, width: int, block: bool) -> None:
+    assert is_block_rom(words, width) == block
