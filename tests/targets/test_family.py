@@ -39,7 +39,8 @@ def test_multipliers(family: str, operands: tuple[int, int], blocks: float) -> N
     [
         ("ecp5", 64, 32, True, 1), ("ecp5", 64, 31, False, 1), ("ecp5", 32, 72, False, 2), ("ecp5", 1024, 36, True, 2),
         ("xc7", 128, 36, True, 0.5), ("xc7", 64, 72, False, 1), ("xc7", 512, 8, True, 0.5), ("xc7", 512, 72, True, 1),
-        ("ice40", 8, 16, True, 1), ("ice40", 4, 36, False, 3), ("ice40", 16, 8, True, 1), ("ice40", 16, 4, False, 1), ("ice40", 256, 36, True, 3), ("ice40", 1024, 16, True, 4),
+        ("ice40", 8, 16, True, 1), ("ice40", 4, 36, False, 3), ("ice40", 16, 8, True, 1), ("ice40", 16, 4, False, 1),
+        ("ice40", 256, 36, True, 3), ("ice40", 1024, 16, True, 4),
     ],
 )  # fmt: skip
 def test_memories(family: str, words: int, width: int, written: bool, blocks: float) -> None:
