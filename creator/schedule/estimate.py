@@ -41,7 +41,7 @@ class Estimate:
             "target": None if self.device is None else self.device.name,
             "interval": self.plan.interval,
             "latency": self.plan.latency,
-            "clock_mhz": self.family.clock_mhz or None,
+            "clock_mhz": self.clock_mhz or None,
             **_counts(self.total),
             "layers": [
                 {
@@ -77,8 +77,13 @@ class Estimate:
         lines.append(f"{cycles}; cells estimated for {self.family.name}{self._clock()}")
         return "\n".join(lines) + "\n"
 
+    @property
+    def clock_mhz(self) -> int:
+        """The clock that networks of this size have reached; 0 if that is not known."""
+        return self.family.clock_mhz if self.total.dsps <= self.family.clock_dsps else 0
+
     def _clock(self) -> str:
-        mhz = self.family.clock_mhz
+        mhz = self.clock_mhz
         return f"; clock {mhz} MHz or more, {mhz * 1e6 / self.plan.interval:,.0f} inferences/s" if mhz else ""
 
 

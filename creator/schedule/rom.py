@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from creator.ops.base import beats, is_deep
+from creator.targets.family import BLOCK_SHAPES
 
 BLOCK_ROM_BITS, BLOCK_ROM_WORDS = 512, 17
 """From this size on a ROM belongs in block RAM: in lookup tables it would take 8 or more of them on any device, in several
 levels. Not where it has few words: up to 16 take one lookup table for each bit at most, and most of a block RAM would stay
 empty."""
-
-BLOCK_SHAPES = {16384: 1, 8192: 2, 4096: 4, 2048: 9, 1024: 18, 512: 36}
-"""Words of a block of 16 or 18 kbit, and the bits in each, the deepest shape first; nearly all families have it."""
 
 
 def address_bits(depth: int) -> int:

@@ -24,7 +24,8 @@ class Family:
         block_units: how many block RAMs one of these shapes counts.
         ram_cell: words and bits of one distributed RAM; ``None`` where there is none.
         lut_words: words of one bit that a lookup table holds.
-        clock_mhz: what every network of ``benchmarks/parallelism`` reached after place and route; 0 if that was not measured.
+        clock_mhz, clock_dsps: what every network of ``benchmarks/parallelism`` with at most so many multipliers reached after
+            place and route; 0 if that was not measured.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Family:
     ram_cell: tuple[int, int] | None = (16, 4)
     lut_words: int = 16
     clock_mhz: int = 0
+    clock_dsps: int = 0
 
     def multiplier_blocks(self, first: int, second: int) -> float:
         """Multiplier blocks for operands of these signed widths: wider ones are multiplied in parts."""
@@ -72,13 +74,14 @@ class Family:
         return words * width >= bits and words >= least
 
 
-_BLOCKS_18K = {16384: 1, 8192: 2, 4096: 4, 2048: 9, 1024: 18, 512: 36}
+BLOCK_SHAPES = {16384: 1, 8192: 2, 4096: 4, 2048: 9, 1024: 18, 512: 36}
+"""Words of a block of 16 or 18 kbit, and the bits in each, the deepest shape first; nearly all families have it."""
 
 # The weights are what `python scripts/calibrate.py <target>` printed with Yosys 0.70.
 ECP5 = Family(
     "ecp5",
     multipliers=((18, 18, 1),),
-    block_ram=_BLOCKS_18K,
+    block_ram=BLOCK_SHAPES,
     least_ram=(2048, 64),
     luts={
         "add": 0.98,
@@ -101,11 +104,12 @@ ECP5 = Family(
         "sum": 1.12,
     },
     clock_mhz=150,
+    clock_dsps=43,
 )
 NEXUS = Family(
     "nexus",
     multipliers=((9, 9, 0.5), (18, 18, 1)),
-    block_ram=_BLOCKS_18K,
+    block_ram=BLOCK_SHAPES,
     least_ram=(2048, 64),
     luts={
         "add": 1.055,
@@ -133,7 +137,7 @@ NEXUS = Family(
 GOWIN = Family(
     "gowin",
     multipliers=((9, 9, 0.5), (18, 18, 1)),
-    block_ram=_BLOCKS_18K,
+    block_ram=BLOCK_SHAPES,
     least_ram=(2048, 64),
     luts={
         "add": 0.942,
@@ -169,7 +173,7 @@ ICE40 = Family(
 XC7 = Family(
     "xc7",
     multipliers=((18, 25, 1),),
-    block_ram=_BLOCKS_18K,
+    block_ram=BLOCK_SHAPES,
     least_ram=(4096, 128),
     luts={
         "add": 0.976,

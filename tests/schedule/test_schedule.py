@@ -135,6 +135,13 @@ def test_the_plan_as_a_table() -> None:
     assert lines[4] == f"interval 12 cycles, latency 24 cycles; cells estimated for ecp5; {clock}"
 
 
+def test_a_clock_is_given_only_as_far_as_it_was_measured() -> None:
+    graph = chain(linear(11, 4), shape=(11,))
+    assert estimate_plan(schedule(graph, lanes={"layer.0": (10, 4)})).clock_mhz == 150
+    assert estimate_plan(schedule(graph, lanes={"layer.0": (11, 4)})).clock_mhz == 0
+    assert "clock" not in estimate_plan(schedule(graph, lanes={"layer.0": (11, 4)})).text()
+
+
 @pytest.mark.parametrize("path", ["a\nb", "a\r\nb\u2028c", "\ud800"], ids=ascii)
 def test_a_core_takes_one_line_of_plain_text_whatever_its_path(path: str) -> None:
     text = estimate_plan(schedule(chain(linear(), paths=(path,)))).text()

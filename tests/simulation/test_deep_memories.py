@@ -10,7 +10,8 @@ import pytest
 import creator
 from creator import FixedPoint as F
 from creator.graph.vectors import check_vectors
-from creator.schedule.rom import BLOCK_SHAPES, is_block_rom, rom_banks
+from creator.schedule.rom import is_block_rom, rom_banks
+from creator.targets.family import BLOCK_SHAPES
 from tests.graph.chains import ENTRY, chain, linear, rescale, table
 
 WIDE_IN = F(12, 4)
