@@ -4,16 +4,25 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-all lint bench bench-training bench-accuracy setup ghdl clean
+.PHONY: demo test test-all fuzz evidence lint bench bench-training bench-accuracy setup ghdl clean
 
 demo: setup
 	$(BIN)/python examples/digits.py
 
 test: setup lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not extended"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not extended" --evidence build/evidence/test.json
 
 test-all: setup lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q --evidence build/evidence/test-all.json
+
+# From a seed: make fuzz KIND=mlp SEED=17
+KIND ?= mlp
+SEED ?= 0
+fuzz: setup
+	$(BIN)/python -m tests.fuzz $(KIND) $(SEED)
+
+evidence: setup
+	$(BIN)/python scripts/evidence.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 
 import creator
 from creator import FixedPoint, nn
+from tests import evidence
 
 
 def small_model() -> torch.nn.Sequential:
@@ -53,16 +55,22 @@ def edit(small_build: Path) -> Callable[..., None]:
     return change
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says how much the fuzz test compared."""
-    counts = [
-        value
-        for report in terminalreporter.getreports("passed")
-        if report.when == "call"
-        for name, value in report.user_properties
-        if name == "fuzz vectors"
-    ]
-    if counts:
-        terminalreporter.write_line(
-            f"fuzz: {len(counts)} random networks, {sum(counts)} vectors each compared 3 ways, 0 mismatches"
-        )
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--evidence", type=Path, metavar="FILE", help="add up what the tests show, and write it to FILE")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """With ``--evidence``: the counts of a run in which all passed, and a failure if one is too low."""
+    path, reporter = session.config.getoption("evidence"), session.config.pluginmanager.get_plugin("terminalreporter")
+    if path is None or exitstatus or hasattr(session.config, "workerinput"):
+        return
+    everything = not session.config.getoption("markexpr")
+    passed = [report for report in reporter.getreports("passed") if report.when == "call"]
+    counts = evidence.totals(passed)
+    missing = evidence.shortfalls(counts, everything)
+    if missing:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line("\n" + "\n".join(missing), red=True)
+        return
+    evidence.save(path, counts, len(passed), time.time() - reporter._session_start.time, everything)

@@ -43,8 +43,19 @@ def built(tmp_path_factory: pytest.TempPathFactory):
     return build
 
 
+@pytest.fixture
+def count(record_property):
+    """Counts a simulation as evidence."""
+
+    def add(run: creator.Run) -> None:
+        record_property("conformance runs", 1)
+        record_property("conformance values", run.compared)
+
+    return add
+
+
 @pytest.mark.parametrize(("case", "op"), ALL)
-def test_torch_equals_graph_equals_lowered_graph(case: Case | GraphCase, op: str, built) -> None:
+def test_torch_equals_graph_equals_lowered_graph(case: Case | GraphCase, op: str, built, record_property) -> None:
     graph, design, _ = built(case)
     assert op in {node.op.name for node in graph.nodes} or op in ("reshape", "clamp")
     x = check_vectors(graph, 300, seed=1)
@@ -54,10 +65,11 @@ def test_torch_equals_graph_equals_lowered_graph(case: Case | GraphCase, op: str
     low, high = graph.intervals[graph.output]
     assert low <= expected.min()
     assert expected.max() <= high
+    record_property("conformance cases", 1)
 
 
 @pytest.mark.parametrize(("case", "op"), ALL)
-def test_vhdl_at_full_speed(case: Case | GraphCase, op: str, built) -> None:
+def test_vhdl_at_full_speed(case: Case | GraphCase, op: str, built, count) -> None:
     graph, design, folder = built(case)
     x = check_vectors(graph, VECTORS, seed=2)
     run = creator.simulate(folder, x, bench="vhdl")
@@ -66,20 +78,22 @@ def test_vhdl_at_full_speed(case: Case | GraphCase, op: str, built) -> None:
     assert np.array_equal(run.outputs, graph.run(x))
     assert run.latency == design.latency
     assert design.interval <= run.interval <= design.interval + OVERHEAD
+    count(run)
 
 
 @pytest.mark.parametrize(("case", "op"), ALL)
-def test_vhdl_with_every_profile_of_pauses(case: Case | GraphCase, op: str, built) -> None:
+def test_vhdl_with_every_profile_of_pauses(case: Case | GraphCase, op: str, built, count) -> None:
     graph, _, folder = built(case)
     x = check_vectors(graph, VECTORS // 4, seed=3)
     for profile in PROFILES:
         run = creator.simulate(folder, x, bench="vhdl", stalls=profile)
         assert run.mismatches == 0, f"{profile}: {run.first}"
         assert run.compared >= len(x) * graph.output_type.size
+        count(run)
 
 
 @pytest.mark.parametrize(("case", "op"), ALL)
-def test_vhdl_after_resets_in_each_of_the_first_cycles_and_in_mid_frame(case: Case | GraphCase, op: str, built) -> None:
+def test_vhdl_after_resets_in_each_of_the_first_cycles_and_in_mid_frame(case: Case | GraphCase, op: str, built, count) -> None:
     graph, _, folder = built(case)
     x = check_vectors(graph, VECTORS // 4, seed=4)
     # More than a frame and a half, so that stages and stream registers are full when the reset comes.
@@ -88,3 +102,4 @@ def test_vhdl_after_resets_in_each_of_the_first_cycles_and_in_mid_frame(case: Ca
         run = creator.simulate(folder, x, bench="vhdl", stalls=stalls, interrupt=cut, resets=resets)
         assert run.mismatches == 0, run.first
         assert run.compared >= len(x) * graph.output_type.size
+        count(run)

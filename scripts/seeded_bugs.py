@@ -1,0 +1,199 @@
+"""Plants realistic bugs, one at a time, in a copy of the project, and says which test finds each, and after how long.
+
+``python scripts/seeded_bugs.py`` prints a table and writes ``build/evidence/bugs.json`` for ``scripts/evidence.py``; status 1
+if a bug was not found. Golden files and pinned areas, which see any change at all, are not asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULT = ROOT / "build" / "evidence" / "bugs.json"
+TESTS = ("tests/conformance", "tests/fuzz", "tests/render", "tests/simulation", "tests/schedule")
+NEED = ("creator", "templates", "vhdl", "sim", "tests", "examples", "scripts", "docs", "pyproject.toml")
+LIMIT = 900
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One edit: ``old``, which occurs in the file, becomes ``new``."""
+
+    kind: str
+    file: str
+    old: str
+    new: str
+
+
+REVERSED = (
+    "{{ result }}({{ output_format.total_bits }} * ({{ output_lanes - 1 }} - row) + {{ output_format.total_bits - 1 }}"
+    " downto {{ output_format.total_bits }} * ({{ output_lanes - 1 }} - row))"
+)
+
+BUGS = (
+    Bug(
+        "tie rounding: ties go down, not to even",
+        "templates/requantizer.vhd.j2",
+        "when wide({{ shift }}) = '1' or wide(",
+        "when wide(",
+    ),
+    Bug(
+        "saturation edge: the largest code is cut off",
+        "templates/limit.vhd.j2",
+        "{{ source }} > {{ high_literal }}",
+        "{{ source }} >= {{ high_literal }}",
+    ),
+    Bug(
+        "sign extension: a signed sum is extended with zeros",
+        "templates/requantizer.vhd.j2",
+        "wide <= resize(signed(value), {{ wide_bits }});",
+        "wide <= signed(resize(unsigned(value), {{ wide_bits }}));",
+    ),
+    Bug(
+        "lane order: results of a beat in reverse",
+        "templates/linear.vhd.j2",
+        REVERSED.replace("({{ output_lanes - 1 }} - row)", "row"),
+        REVERSED,
+    ),
+    Bug(
+        "stall loss: a beat that arrives in a stall is dropped",
+        "vhdl/creator_stream_register.vhd",
+        "spare_valid <= in_valid;",
+        "spare_valid <= '0';",
+    ),
+    Bug(
+        "double buffer: the banks are not swapped for reading",
+        "templates/linear.vhd.j2",
+        "read_bank   <= not read_bank;",
+        "read_bank   <= read_bank;",
+    ),
+    Bug(
+        "reset residue: results in the pipeline survive a reset",
+        "templates/linear.vhd.j2",
+        "        done        <= (others => '0');\n",
+        "",
+    ),
+    Bug(
+        "last misplaced: at the end of each row",
+        "templates/linear.vhd.j2",
+        "frame_done <= frame_ends &",
+        "frame_done <= row_ends &",
+    ),
+    Bug(
+        "ROM offset: each word one place further",
+        "templates/rom.vhd.j2",
+        "memory(to_integer(unsigned(address)))",
+        "memory((to_integer(unsigned(address)) + 1) mod {{ depth }})",
+    ),
+    Bug(
+        "bias alignment: biases a row too late",
+        "templates/linear.vhd.j2",
+        "if first({{ bias_stage }}) = '1' then",
+        "if first({{ bias_stage + 1 }}) = '1' then",
+    ),
+    Bug(
+        "width off by one: sums lack a bit",
+        "creator/passes/infer_accumulators.py",
+        "FixedPoint(max(bits_for(*sums),",
+        "FixedPoint(max(bits_for(*sums) - 1,",
+    ),
+    Bug(
+        "name collision: names that differ in case only",
+        "creator/render/names.py",
+        'self._taken.update(f"{candidate}{suffix}".lower()',
+        'self._taken.update(f"{candidate}{suffix}"',
+    ),
+    Bug(
+        "packed product: no carry from the lower one",
+        "templates/mac_array.vhd.j2",
+        "downto {{ low_bits }}) + carry;",
+        "downto {{ low_bits }});",
+    ),
+    Bug(
+        "queue: accepts one beat too many",
+        "vhdl/creator_stream_queue.vhd",
+        "held <= 2 ** place_bits - 3",
+        "held <= 2 ** place_bits - 1",
+    ),
+    Bug("adapter: a frame's remainder stays behind", "templates/adapter.vhd.j2", "          filled  <= '1';\n", ""),
+    Bug(
+        "clear of an adapter: a reset leaves the place",
+        "templates/adapter.vhd.j2",
+        "        ends    <= '0';\n{% endif %}",
+        "{% endif %}",
+    ),
+)
+
+
+def planted(bug: Bug, folder: Path) -> None:
+    """Copies the project to ``folder``, with the bug."""
+    for name in NEED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    path = folder / bug.file
+    text = path.read_text()
+    if bug.old not in text:
+        raise SystemExit(f"{bug.file} does not have {bug.old!r} any more")
+    path.write_text(text.replace(bug.old, bug.new, 1))
+
+
+def hunt(bug: Bug) -> tuple[str | None, float]:
+    """The first test that fails with the bug, and the seconds until then."""
+    with tempfile.TemporaryDirectory(prefix="bug-") as scratch:
+        folder = Path(scratch)
+        planted(bug, folder)
+        begin = time.monotonic()
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-n",
+            "2",
+            "-m",
+            "not extended",
+            "-p",
+            "no:cacheprovider",
+            *TESTS,
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(folder)}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT)
+        found = re.search(r"^(?:FAILED|ERROR) (.*)$", done.stdout, re.MULTILINE)
+        if (done.returncode == 0) != (found is None):
+            raise SystemExit(done.stdout + done.stderr)
+        return (found[1] if found else None), time.monotonic() - begin
+
+
+def main() -> int:
+    """Runs everything; see the module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", type=int, help="the number of one bug")
+    options = parser.parse_args()
+    rows = []
+    for number, bug in enumerate(BUGS):
+        if options.only in (None, number):
+            test, seconds = hunt(bug)
+            rows.append({"bug": bug.kind, "file": bug.file, "test": test, "seconds": round(seconds)})
+            print(f"{number}: {bug.kind}: {test or 'NOT FOUND'}, {seconds:.0f} s", flush=True)
+    if options.only is None:
+        RESULT.parent.mkdir(parents=True, exist_ok=True)
+        RESULT.write_text(json.dumps(rows, indent=2) + "\n")
+    return int(any(row["test"] is None for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Where random networks come from: choices that Hypothesis makes, and makes again smaller when a network fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from hypothesis import strategies as st
+
+from creator import Graph
+from creator.ops import Lanes
+from creator.passes import LOWER, run_passes
+from creator.schedule.assemble import core_nodes
+from creator.simulation.stalls import NAMES
+
+T = TypeVar("T")
+FRAME_BEATS = 32
+"""Cycles that a small network's slowest core may take for a sample, so that 256 samples are simulated in a second or so."""
+
+
+class Draws:
+    """Answers a generator's questions. The smallest, first or negative answer is the simplest: shrinking goes there."""
+
+    def __init__(self, draw: Any) -> None:
+        self._draw = draw
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number, both ends included."""
+        return int(self._draw(st.integers(int(low), int(high))))
+
+    def chance(self, percent: int) -> bool:
+        return self.whole(1, 100) > 100 - percent
+
+    def pick(self, items: Sequence[T]) -> T:
+        return items[self.whole(0, len(items) - 1)]
+
+    def rounds(self, most: int) -> Iterator[None]:
+        """One round or more. Each is decided after the one before, so that shrinking can cut any of them out."""
+        yield None
+        for _ in range(most - 1):
+            if not self.chance(65):
+                return
+            yield None
+
+    def bulk(self) -> np.random.Generator:
+        """For what is too much to choose one by one, as weights are."""
+        return np.random.default_rng(self.whole(0, 2**32 - 1))
+
+    def parallelism(self, graph: Graph, beats: int) -> Mapping[str, Any]:
+        """Arguments of ``translate``: one of the ways to ask for lanes. No core takes more than ``beats`` cycles a sample."""
+        lowered = run_passes(graph, LOWER)
+        nodes = core_nodes(lowered)
+        most = max(node.op.timing(lowered.input_types(node), Lanes()).interval for node in nodes)
+        multiplied = sum(node.op.weight.size for node in graph.nodes if node.op.name == "linear")
+        packing = {"packing": self.chance(50)}
+        match self.whole(0, 7):
+            case 0 if most <= beats:
+                return {}
+            case 1:
+                return {"parallelism": self.whole(min(beats, 16), beats), **packing}
+            case 2 if multiplied <= 200:
+                return {"parallelism": "full-lanes", **packing}
+        lanes: dict[str, list[int]] = {}
+        for node in nodes:
+            n, m = lowered.input_types(node)[0].size, node.type.size
+            if node.op.name != "linear":
+                lanes[node.name] = [self.lanes(n, 16, -(-n // beats))] * 2
+                continue
+            taken = self.lanes(n, 16, -(-n // beats))
+            rounds = max(1, beats // -(-n // taken))
+            lanes[node.name] = [taken, self.lanes(m, max(1, 48 // taken, -(-m // rounds)), -(-m // rounds))]
+        return {"lanes": lanes, **packing}
+
+    def bench(self) -> dict[str, Any]:
+        """How the simulation goes: pauses, and resets before the run that counts."""
+        stalls = self.pick(["none", "none", "none", *NAMES])
+        return {"stalls": stalls, "interrupt": self.whole(0, 4), "resets": self.pick([0, 0, 0, 5])}
+
+    def lanes(self, size: int, most: int, least: int) -> int:
+        """Few, all, or some of ``size``."""
+        return max(least, min(most, self.pick([1, 1, size, self.whole(1, size), self.whole(1, size)])))

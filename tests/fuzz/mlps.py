@@ -1,0 +1,116 @@
+"""Random multilayer perceptrons, as modules: PyTorch says what they compute."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+import creator
+from creator import FixedPoint, Overflow, nn
+from tests.fuzz.draws import FRAME_BEATS, Draws
+from tests.fuzz.trial import Trial
+from tests.oracle import ROUNDINGS
+
+SMALL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 16]
+LARGE = [*SMALL, 17, 23, 29, 31, 32, 37, 40]
+TABLES = [
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.SiLU,
+    lambda **rules: nn.Lookup(math.cos, **rules),
+    lambda **rules: nn.Lookup(torch.square, **rules),
+]
+
+
+class Mlp(Draws):
+    """Draws layers."""
+
+    def format(self, most: int = 16, least: int = 2, signed: bool | None = None) -> FixedPoint:
+        bits = self.whole(least, most)
+        return FixedPoint(bits, self.whole(-1, bits + 1), not self.chance(20) if signed is None else signed)
+
+    def rules(self, fmt: FixedPoint) -> dict:
+        return {
+            "output": fmt,
+            "rounding": self.pick(ROUNDINGS),
+            "overflow": self.pick([Overflow.SATURATE] * 2 + [Overflow.WRAP]),
+        }
+
+    def fill(self, tensor: torch.Tensor, low: float, high: float) -> None:
+        with torch.no_grad():
+            tensor.copy_(torch.from_numpy(self.bulk().uniform(low, high, tuple(tensor.shape))))
+
+    def linear(self, n: int, m: int, fmt: FixedPoint) -> nn.Linear:
+        bias = self.pick([False, True, self.format(signed=True)])
+        layer = nn.Linear(n, m, bias=bias, weight=self.format(10, 1 if self.chance(10) else 2), **self.rules(fmt))
+        for tensor, form in ((layer.weight, layer.weight_format), (layer.bias, layer.bias_format)):
+            if tensor is not None:
+                span = form.max_value * self.pick([0.3, 1.0, 2.0])
+                self.fill(tensor, -span, span)
+        return layer
+
+    def normalisation(self, size: int) -> nn.BatchNorm1d:
+        layer = nn.BatchNorm1d(size)
+        for tensor in (layer.weight, layer.bias, layer.running_mean):
+            self.fill(tensor, -2, 2)
+        self.fill(layer.running_var, 0.1, 3)
+        return layer
+
+    def activation(self, fmt: FixedPoint) -> tuple[list[torch.nn.Module], FixedPoint]:
+        """Layers and the format after them."""
+        match self.whole(0, 5):
+            case 0:
+                return [], fmt
+            case 1 | 2:
+                return [nn.ReLU()], fmt
+            case 3:
+                low = self.whole(fmt.min_code, fmt.max_code - 1)
+                return [nn.HardTanh(low * fmt.step, self.whole(low + 1, fmt.max_code) * fmt.step)], fmt
+            case 4:
+                out = self.format(12)
+                rules = self.rules(out)
+                return [nn.Quantize(out, rules["rounding"], rules["overflow"])], out
+        out = self.format(12)
+        narrow = [] if fmt.total_bits <= 10 else [nn.Quantize(self.format(10, signed=fmt.signed))]
+        return [*narrow, self.pick(TABLES)(**self.rules(out))], out
+
+    def model(self, sizes: list[int]) -> tuple[torch.nn.Sequential, int]:
+        """A model in eval mode, and the size of its input."""
+        fmt, size = self.format(), self.pick(sizes)
+        layers: list[torch.nn.Module] = [nn.Quantize(fmt)]
+        n = size
+        for _ in self.rounds(4):
+            m, fmt = self.pick(sizes), self.format()
+            layers.append(self.linear(n, m, fmt))
+            layers += [self.normalisation(m)] if self.chance(25) else []
+            more, fmt = self.activation(fmt)
+            layers += [*more, *([nn.Dropout(0.3)] if self.chance(10) else [])]
+            n = m
+        return torch.nn.Sequential(*layers).eval(), size
+
+
+@st.composite
+def small(draw: st.DrawFn) -> Trial:
+    """Networks of up to 16 elements a layer, quick enough for 256 samples."""
+    return _trial(Mlp(draw), SMALL, FRAME_BEATS, 256)
+
+
+@st.composite
+def large(draw: st.DrawFn) -> Trial:
+    """Networks of up to 40 elements a layer, mostly serial."""
+    return _trial(Mlp(draw), LARGE, 40 * 40, 24)
+
+
+def _trial(draws: Mlp, sizes: list[int], beats: int, vectors: int) -> Trial:
+    model, size = draws.model(sizes)
+    graph = creator.trace(model, (size,))
+
+    def expected(x: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            y = model(torch.from_numpy(graph.input_format.from_integers(x)).float())
+        return np.ldexp(y.double().numpy(), graph.output_format.frac_bits)
+
+    return Trial(graph, graph, expected, draws.parallelism(graph, beats), vectors, **draws.bench())
