@@ -144,6 +144,9 @@ def _add_model(command: argparse.ArgumentParser) -> None:
         help="two products in a multiplier where they fit (default with a target)",
     )
     packing.add_argument("--no-packing", action="store_false", dest="packing", help="one product in each multiplier")
+    command.add_argument(
+        "--pipelining", action="store_true", help="more registers and a queue in every linear layer, for a faster clock"
+    )
 
 
 def _plan_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -158,7 +161,8 @@ def _plan_options(options: argparse.Namespace) -> dict[str, Any]:
             raise CreatorError(f"{path!r} has its lanes given twice", "--lanes")
         lanes[path] = [_number(number) for number in pair] * (3 - len(pair) if len(pair) < 3 else 1)
     parallelism = _parallelism(options.parallelism)
-    return {"parallelism": parallelism, "target": options.target, "lanes": lanes, "packing": options.packing}
+    given = {name: getattr(options, name) for name in ("target", "packing", "pipelining")}
+    return {"parallelism": parallelism, "lanes": lanes, **given}
 
 
 def _parallelism(text: str | None) -> Any:

@@ -73,15 +73,17 @@ class Interval(NamedTuple):
 class Lanes(NamedTuple):
     """Elements that a core takes and gives in one cycle.
 
-    ``packed``: products of one activation with the weights of two outputs share a multiplier.
+    ``packed``: products of one activation with the weights of two outputs share a multiplier. ``pipelined``: with the registers
+    of a wide core, however few its products are.
     """
 
     input: int = 1
     output: int = 1
     packed: bool = False
+    pipelined: bool = False
 
     def __str__(self) -> str:
-        return f"{self.input}x{self.output}{' packed' if self.packed else ''}"
+        return f"{self.input}x{self.output}{' packed' if self.packed else ''}{' pipelined' if self.pipelined else ''}"
 
 
 def beats(size: int, lanes: int) -> int:

@@ -39,12 +39,12 @@ _WIDE = 8
 
 
 def is_wide(lanes: Lanes) -> bool:
-    """Whether a core has so many products in a cycle that it is spread over the device.
+    """Whether a core has so many products in a cycle that it is spread over the device, or is to be built as if it had.
 
     Its enable is then a net so large that it has to come from a register: the core ends in a queue, which takes two cycles. And
     multipliers, which are few and far apart, have a register more before and behind them, for the ways.
     """
-    return lanes.input * lanes.output >= _WIDE
+    return lanes.pipelined or lanes.input * lanes.output >= _WIDE
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,6 +83,7 @@ def translate(
     target: str | None = None,
     lanes: Mapping[str, int | Sequence[int]] | None = None,
     packing: bool | None = None,
+    pipelining: bool = False,
     input_shape: Sequence[int] | int | None = None,
     name: str = "network",
 ) -> Design:
@@ -90,8 +91,8 @@ def translate(
 
     Args:
         model: a graph, or a module, which is traced first.
-        parallelism, target, lanes, packing: how much is computed at once; :func:`creator.schedule.schedule` explains them.
-            Without any, one multiplier a layer.
+        parallelism, target, lanes, packing, pipelining: how much is computed at once, and with how many registers;
+            :func:`creator.schedule.schedule` explains them. Without any, one multiplier a layer.
         input_shape: of one sample, for a module.
         name: prefix of every entity; the top is ``<name>_top``.
 
@@ -100,7 +101,7 @@ def translate(
     """
     check_options(parallelism, name)
     graph = _graph_of(model, input_shape, "translate")
-    plan = schedule(run_passes(graph, LOWER), parallelism, target=target, lanes=lanes, packing=packing)
+    plan = schedule(run_passes(graph, LOWER), parallelism, target=target, lanes=lanes, packing=packing, pipelining=pipelining)
     return _Renderer(graph, plan, name, target).design()
 
 
@@ -111,6 +112,7 @@ def estimate(
     target: str | None = None,
     lanes: Mapping[str, int | Sequence[int]] | None = None,
     packing: bool | None = None,
+    pipelining: bool = False,
     input_shape: Sequence[int] | int | None = None,
 ) -> Estimate:
     """What :func:`translate` with the same arguments will make: cycles exactly; LUTs, flip-flops, DSPs, block RAMs estimated.
@@ -122,7 +124,7 @@ def estimate(
     """
     check_parallelism(parallelism)
     graph = _graph_of(model, input_shape, "estimate")
-    plan = schedule(run_passes(graph, LOWER), parallelism, target=target, lanes=lanes, packing=packing)
+    plan = schedule(run_passes(graph, LOWER), parallelism, target=target, lanes=lanes, packing=packing, pipelining=pipelining)
     return estimate_plan(plan, None if target is None else find_device(target))
 
 
@@ -289,6 +291,7 @@ class _Renderer:
                 "label": str(instance["label"]),
                 "lanes": [core.lanes.input, core.lanes.output],
                 "packed": core.lanes.packed,
+                "pipelined": core.lanes.pipelined,
                 "interval": core.interval,
                 "delay": core.timing.delay,
                 "output": describe(core.node.type),

@@ -49,6 +49,7 @@ class Estimate:
                     "from": list(core.node.paths),
                     "lanes": [core.lanes.input, core.lanes.output],
                     "packed": core.lanes.packed,
+                    "pipelined": core.lanes.pipelined,
                     "interval": core.interval,
                     "multipliers": multipliers(self.plan, core),
                     **_counts(area),

@@ -31,6 +31,7 @@ def schedule(
     target: str | None = None,
     lanes: Mapping[str, int | Sequence[int]] | None = None,
     packing: bool | None = None,
+    pipelining: bool = False,
 ) -> Plan:
     """The plan for ``graph``.
 
@@ -42,6 +43,7 @@ def schedule(
         target: a device; what does not fit in 80 % of it is refused.
         lanes: of single layers, by module path: (inputs, outputs) a cycle, or one number for both.
         packing: whether two products with one activation share a multiplier where they fit. ``None``: if there is a target.
+        pipelining: whether linear cores of less than eight products have the registers of wider ones too, for a faster clock.
 
     Raises:
         CreatorError: for what cannot be reached, with the nearest that can; for a graph that is not a chain.
@@ -49,18 +51,20 @@ def schedule(
     wanted = check_parallelism(parallelism)
     if packing is not None and not isinstance(packing, bool):
         raise CreatorError(f"packing={_shown(packing)} is neither True, False nor None", "schedule")
+    if not isinstance(pipelining, bool):
+        raise CreatorError(f"pipelining={_shown(pipelining)} is neither True nor False", "schedule")
     device = None if target is None else find_device(target)
     nodes = core_nodes(graph)
     fixed = _fixed(nodes, graph, lanes or {})
     family = device.family if device else ECP5
-    search = Search(graph, nodes, family, device is not None if packing is None else packing, fixed)
+    search = Search(graph, nodes, family, device is not None if packing is None else packing, fixed, pipelining)
     if parallelism is None and device is not None:
         return _fastest(graph, search, device)
     if parallelism in (None, SERIAL, FULL):
         full = parallelism == FULL
         uniform = [Lanes(step.x.size, step.node.type.size) if full else Lanes() for step in search.steps]
         plan = _assembled(
-            graph, nodes, [search.packed(step, step.fixed or own) for step, own in zip(search.steps, uniform, strict=True)]
+            graph, nodes, [search.completed(step, step.fixed or own) for step, own in zip(search.steps, uniform, strict=True)]
         )
     else:
         plan = _within(graph, search, wanted)

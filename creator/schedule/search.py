@@ -66,18 +66,30 @@ class Search:
         nodes: those that need hardware.
         family: whose multipliers and costs count.
         packing: whether two products may share a multiplier.
+        pipelining: whether every linear core has the registers of a wide one.
         fixed: lanes by the name of the node.
     """
 
-    def __init__(self, graph: Graph, nodes: Iterable[Node], family: Family, packing: bool, fixed: Mapping[str, Lanes]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        nodes: Iterable[Node],
+        family: Family,
+        packing: bool,
+        fixed: Mapping[str, Lanes],
+        pipelining: bool = False,
+    ) -> None:
         intervals = graph.intervals
-        self.family, self.packing = family, packing
+        self.family, self.packing, self.pipelining = family, packing, pipelining
         self.steps = [Step(node, graph.input_types(node)[0], intervals[node.inputs[0]], fixed.get(node.name)) for node in nodes]
         self._core = lru_cache(maxsize=None)(self._core_cost)
 
-    def packed(self, step: Step, lanes: Lanes) -> Lanes:
-        """``lanes``, packed if that is allowed and fits."""
-        if not self.packing or not isinstance(step.node.op, Linear):
+    def completed(self, step: Step, lanes: Lanes) -> Lanes:
+        """``lanes``, packed if that is allowed and fits, and pipelined if that is asked for."""
+        if not isinstance(step.node.op, Linear):
+            return lanes
+        lanes = lanes._replace(pipelined=self.pipelining)
+        if not self.packing:
             return lanes
         array = MacArray(step.node.op, step.x, step.interval, lanes)
         return lanes._replace(packed=array.packs_into(self.family))
@@ -109,7 +121,7 @@ class Search:
             return
         if step.fixed is not None:
             if step.cycles(step.fixed) <= target:
-                yield self.packed(step, step.fixed)
+                yield self.completed(step, step.fixed)
             return
         if not isinstance(step.node.op, Linear):
             for lanes in sorted({beats(size, target), before}):
@@ -118,7 +130,7 @@ class Search:
         for inputs in fewest_lanes(size):
             groups = target // beats(size, inputs)
             if groups:
-                yield self.packed(step, Lanes(inputs, beats(results, min(groups, results))))
+                yield self.completed(step, Lanes(inputs, beats(results, min(groups, results))))
 
     def _core_cost(self, index: int, lanes: Lanes) -> Cost:
         step = self.steps[index]

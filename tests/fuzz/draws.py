@@ -53,7 +53,7 @@ class Draws:
         nodes = core_nodes(lowered)
         most = max(node.op.timing(lowered.input_types(node), Lanes()).interval for node in nodes)
         multiplied = sum(node.op.weight.size for node in graph.nodes if node.op.name == "linear")
-        packing = {"packing": self.chance(50)}
+        packing = {"packing": self.chance(50), "pipelining": self.chance(20)}
         match self.whole(0, 7):
             case 0 if most <= beats:
                 return {}

@@ -62,6 +62,7 @@ def plan_features(trial: Trial) -> set[str]:
     for core in trial.design().plan.cores:
         linear = core.node.op.name == "linear"
         seen |= {"packed"} if core.lanes.packed else set()
+        seen |= {"pipelined"} if core.lanes.pipelined else set()
         seen.add("stores" if core.stores else "streams" if linear else "elementwise")
         seen.add(f"places {min(3, len(core.adapter.places))}" if core.adapter else "no adapter")
         seen |= {"remainder"} if core.input_type.size % core.lanes.input else set()
@@ -83,7 +84,7 @@ PLAN = {
     "places 1",
     "places 2",
 }
-PLAN |= {"places 3", *NAMES, *(f"{name} {yes}" for name in ("interrupt", "resets") for yes in (True, False))}
+PLAN |= {"pipelined", "places 3", *NAMES, *(f"{name} {yes}" for name in ("interrupt", "resets") for yes in (True, False))}
 
 
 def test_the_mlps_cover_what_they_should() -> None:

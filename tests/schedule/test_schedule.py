@@ -195,6 +195,8 @@ def test_a_plan_with_other_cores_than_its_graph_is_refused() -> None:
         {"packing": np.array([True, False])},
         {"packing": "no"},
         {"packing": 1},
+        {"pipelining": 1},
+        {"pipelining": None},
         *(
             {"lanes": {"layer.0": lanes}}
             for lanes in (2.5, None, np.array(2), object(), {2, 3}, b"12", (10**5000, 1), "21", True)

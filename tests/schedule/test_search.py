@@ -59,7 +59,7 @@ def test_no_lanes_reach_the_interval_with_less(target: int, packing: bool) -> No
     def every(step):
         sizes = range(1, step.x.size + 1), range(1, step.node.type.size + 1)
         if isinstance(step.node.op, Linear):
-            return [search.packed(step, Lanes(*pair)) for pair in itertools.product(*sizes)]
+            return [search.completed(step, Lanes(*pair)) for pair in itertools.product(*sizes)]
         return [Lanes(n, n) for n in sizes[0]]
 
     best = min(
@@ -207,3 +207,14 @@ def test_packing_is_on_with_a_target_and_can_be_switched() -> None:
 def test_wide_products_do_not_share_a_multiplier() -> None:
     graph = chain(linear(6, 6, weight_format=F(7, 2)), shape=(6,), entry=IN)
     assert schedule(graph, lanes={"layer.0": (1, 2)}, packing=True).cores[0].lanes.packed is False
+
+
+def test_pipelining_gives_every_linear_core_the_registers_of_a_wide_one() -> None:
+    graph = chain(linear(4, 6), Clamp(0, 5), linear(6, 4))
+    plain, piped = schedule(graph), schedule(graph, pipelining=True)
+    assert plain.interval == piped.interval == 24
+    # Two for the ways to and from the multiplier, two for the queue, in each of two layers.
+    assert piped.latency - plain.latency == 8
+    for core in piped.cores:
+        assert core.lanes.pipelined == (core.node.op.name == "linear")
+    assert schedule(graph, 6, pipelining=True).interval <= 6
