@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import creator
-from creator.console import Progress, table
+from creator.console import Progress, drop, stoppable, table, usable_streams
+from creator.disk import write_file
 from creator.errors import CheckFailedError, CreatorError, as_output_file
 
-DONE, FAILED, REFUSED = 0, 1, 2
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 EPILOG = """\
 examples:
@@ -28,7 +28,7 @@ examples:
   creator export build --tool vivado -o project
   creator doctor
 
-exit status: 0 done, 1 the check failed (mismatch, timing), 2 the input was refused"""
+exit status: 0 done, 1 the check failed (mismatch, timing), 2 the input was refused, 130 interrupted"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -181,23 +181,37 @@ def _parallelism(text: str | None) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # paths need not be text
-    options = _parser().parse_args(arguments)
+    with usable_streams(), stoppable():
+        options = _parser().parse_args(arguments)
+        try:
+            status = int(options.run(options))
+            sys.stdout.flush()
+            return status
+        except CreatorError as error:
+            return _end(options, str(error), FAILED if isinstance(error, CheckFailedError) else REFUSED)
+        except BrokenPipeError:  # whoever read the output has enough
+            drop(sys.stdout)
+            return DONE
+        except OSError as error:
+            return _end(options, _system_fault(error), REFUSED)
+        except KeyboardInterrupt:
+            return _end(options, "interrupted", INTERRUPTED)
+
+
+def _end(options: argparse.Namespace, text: str, status: int) -> int:
+    print(f"creator {options.command}: {text}", file=sys.stderr)
+    return status
+
+
+def _system_fault(error: OSError) -> str:
+    """What the system refused, as a line; most often the disk is full or the folder for temporary files cannot be used."""
     try:
-        status = int(options.run(options))
         sys.stdout.flush()
-        return status
-    except CreatorError as error:
-        print(f"creator {options.command}: {error}", file=sys.stderr)
-        return FAILED if isinstance(error, CheckFailedError) else REFUSED
-    except BrokenPipeError:  # whoever read the output has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except KeyboardInterrupt:
-        print(f"creator {options.command}: interrupted", file=sys.stderr)
-        return FAILED
+    except OSError:  # it was the output itself, which Python would try to write again at its end
+        drop(sys.stdout)
+        return f"standard output: cannot be written: {error.strerror}"
+    place = f"{error.filename}: " if error.filename else ""
+    return " ".join(f"{place}{error.strerror or error}".split())
 
 
 def _print(options: argparse.Namespace, title: str, rows: list[tuple[str, str]], summary: dict[str, Any]) -> None:
@@ -338,11 +352,9 @@ def _read_array(path: str) -> Any:
 def _write_array(path: Path, array: Any) -> None:
     import numpy as np
 
-    try:
-        with open(path, "wb") as file:
-            np.save(file, array)
-    except OSError as error:
-        raise CreatorError(f"cannot be written: {error.strerror}", str(path)) from None
+    content = io.BytesIO()
+    np.save(content, array)
+    write_file(path, content.getvalue())
 
 
 if __name__ == "__main__":

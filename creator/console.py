@@ -1,10 +1,15 @@
-"""What the command line prints: tables and progress, plain text that reads well in a log as well."""
+"""How the command line meets its terminal: tables and progress that read well in a log too, streams that work, interrupts."""
 
 from __future__ import annotations
 
+import io
+import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
 
@@ -68,3 +73,39 @@ def bar(done: int, total: int, width: int = 24) -> str:
     """A progress bar of ``width`` characters."""
     filled = width * done // total
     return "[" + "#" * filled + "." * (width - filled) + "]"
+
+
+def drop(stream: TextIO) -> None:
+    """Lets what is still to be written to ``stream`` go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def usable_streams() -> Iterator[None]:
+    """Standard output and error that can be written: any path on any of them, and closed ones too."""
+    with open(os.devnull, "w") as nowhere, ExitStack() as stack:
+        if sys.stdout is None:
+            stack.enter_context(redirect_stdout(nowhere))
+        if sys.stderr is None:
+            stack.enter_context(redirect_stderr(nowhere))
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # paths need not be text
+        yield
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Makes a polite kill what Ctrl-C is, so that temporary files go and programs that were started end."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    own = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if own:
+        signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        if own:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -43,6 +43,8 @@ def as_output_file(value: object) -> Path:
         raise CreatorError("the folder does not exist", str(path.parent), "create it first")
     if path.is_dir():
         raise CreatorError("cannot be written: it is a folder", str(path), "name a file in it")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise CreatorError("is there already and is a link or a device", str(path), "name an ordinary file")
     return path
 
 

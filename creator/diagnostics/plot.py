@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from creator.diagnostics.table import decibel, percent, shortened
+from creator.disk import written_whole
 from creator.errors import CreatorError, as_output_file
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def plot(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
         _panel(axis, row)
     for axis in axes[len(rows) :]:
         axis.set_axis_off()
-    figure.savefig(file)
+    with written_whole(file) as partial:
+        figure.savefig(partial)
 
 
 def _matplotlib(name: str) -> Any:

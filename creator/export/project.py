@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from creator.build_folder import BuildFolder
-from creator.errors import CreatorError, as_path
+from creator.errors import CreatorError
 from creator.export.fusesoc import fusesoc_files
 from creator.export.options import check_options
 from creator.export.vendors import check_installed, quartus_files, vivado_files
-from creator.render.fileset import FileSet
+from creator.render.fileset import FileSet, as_folder, check_not_inside, files_in
 
 RECORD = "export.json"
 KIND = "creator export"
@@ -78,7 +76,7 @@ def export_project(
         raise CreatorError(f"tool {tool!r:.60} is unknown", "export", f"choose one of {', '.join(TOOLS)}")
     options = check_options(tool, part, clock_mhz)
     source = BuildFolder.open(build)
-    target = as_path(folder).absolute()
+    target = as_folder(folder)
     _check_target(target, source)
     if tool != "fusesoc":
         check_installed()
@@ -94,7 +92,7 @@ def export_project(
     )
     record = {"kind": KIND, **{key: value for key, value in project.summary().items() if key != "folder"}}
     files.add(RECORD, json.dumps(record | {"sha256": files.hashes()}, indent=2) + "\n")
-    _replace(target, files)
+    files.replace(target)
     return project
 
 
@@ -111,10 +109,11 @@ def _check_target(target: Path, build: BuildFolder) -> None:
         raise CreatorError("the project cannot lie in the build or around it", str(target), "choose another output folder")
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise CreatorError("is there already and is not a folder", str(target), "choose another output folder")
+    check_not_inside(target)
     ours = _recorded(target)
-    for path in sorted(target.rglob("*")):
-        name = path.relative_to(target).as_posix()
-        if (path.is_symlink() or not path.is_dir()) and name not in ours:
+    for name in files_in(target):
+        path = target / name
+        if name not in ours:
             what = f"holds {name}, which an export did not write, so it is not overwritten"
             raise CreatorError(what, str(target), "choose another output folder, or move that away")
         if path.is_file() and name != RECORD and sha256(path.read_bytes()).hexdigest() != ours[name]:
@@ -130,21 +129,3 @@ def _recorded(target: Path) -> dict[str, str]:
         return {}
     hashes = record.get("sha256") if isinstance(record, dict) and record.get("kind") == KIND else None
     return {RECORD: "", **hashes} if isinstance(hashes, dict) else {}
-
-
-def _replace(target: Path, files: FileSet) -> None:
-    """Moves an earlier export aside while the new one takes its place, and back if that fails."""
-    if not target.exists():
-        files.write(target)
-        return
-    try:
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        target.rename(aside / "old")
-    except OSError as error:
-        raise CreatorError(f"cannot be written: {error.strerror}", str(target)) from None
-    try:
-        files.write(target)
-    finally:
-        if not target.exists():
-            (aside / "old").rename(target)
-        shutil.rmtree(aside, ignore_errors=True)

@@ -7,6 +7,7 @@ import os
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from creator.disk import write_file
 from creator.errors import CreatorError, as_output_file, as_path
 from creator.graph.graph import Graph
 from creator.graph.text import arrays_of, parse_graph, print_graph
@@ -21,14 +22,7 @@ def graph_bytes(graph: Graph) -> bytes:
 
 def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     """Writes ``graph`` to ``path``, whole or not at all."""
-    target = as_output_file(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(graph_bytes(graph))
-        partial.replace(target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise CreatorError(f"cannot be written: {error.strerror}", str(target)) from None
+    write_file(as_output_file(path), graph_bytes(graph))
 
 
 def load(path: str | os.PathLike[str]) -> Graph:

@@ -8,10 +8,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from creator.affine import Affine, Format
+from creator.disk import put_in_place, uninterrupted
 from creator.errors import CreatorError, as_path
 from creator.ops import TensorType
 
@@ -66,30 +68,55 @@ class FileSet:
         Raises:
             CreatorError: if it is neither, or cannot be written.
         """
-        target = as_path(folder).absolute()
+        target = as_folder(folder)
         check_writable(target)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        except OSError as error:
-            raise CreatorError(f"cannot be written: {error.strerror}", str(folder)) from None
-        old = fresh.with_name(fresh.name + ".old")
-        try:
-            for path, content in self._files.items():
-                (fresh / path).parent.mkdir(parents=True, exist_ok=True)
-                (fresh / path).write_bytes(content)
-            fresh.chmod(0o755)
-            if target.exists():
-                target.rename(old)
-            fresh.rename(target)
-        except OSError as error:
-            raise CreatorError(f"cannot be written: {error.strerror}", str(folder)) from None
-        finally:
-            if old.exists() and not target.exists():  # interrupted between the two moves
-                old.rename(target)
-            shutil.rmtree(fresh, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
+        self.replace(target)
         return target
+
+    def replace(self, target: Path) -> None:
+        """Puts exactly these files into the folder ``target``, whatever is there. An interrupt waits until that is done.
+
+        Raises:
+            CreatorError: if it cannot be written; then everything is as it was.
+        """
+        made: list[Path] = []
+        fresh: Path | None = None
+        with uninterrupted():
+            try:
+                _make_folders(target.parent, made)
+                fresh = Path(tempfile.mkdtemp(prefix=".creator-", dir=target.parent))
+                for path, content in self._files.items():
+                    (fresh / path).parent.mkdir(parents=True, exist_ok=True)
+                    (fresh / path).write_bytes(content)
+                fresh.chmod(0o755)
+                put_in_place(fresh, target)
+            except OSError as error:
+                raise CreatorError(f"cannot be written: {error.strerror}", str(target)) from None
+            finally:
+                if fresh is not None:
+                    shutil.rmtree(fresh, ignore_errors=True)
+                if not target.exists():
+                    _remove_empty(made)
+
+
+def as_folder(folder: object) -> Path:
+    """``folder`` as the absolute path of a folder to write. ``..`` at its end is resolved, so that the path has a name."""
+    path = as_path(folder).absolute()
+    return path if path.name not in ("", "..") else path.resolve()
+
+
+def _make_folders(folder: Path, made: list[Path]) -> None:
+    """Makes ``folder`` and its parents; appends those that it made, outermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir()
+        made.append(path)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    with suppress(OSError):  # something may be in them by now
+        for path in reversed(folders):
+            path.rmdir()
 
 
 def check_writable(target: Path) -> None:
@@ -102,10 +129,21 @@ def check_writable(target: Path) -> None:
         raise CreatorError(f"cannot be written: {error.strerror}", str(target)) from None
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise CreatorError("is there already and is not a folder", str(target), "choose another output folder")
+    check_not_inside(target)
     foreign = _foreign(target)
     if foreign:
         what = f"holds {foreign}, which creator did not write, so it is not overwritten"
         raise CreatorError(what, str(target), "choose another output folder, or move that away")
+
+
+def check_not_inside(target: Path) -> None:
+    """Refuses to replace the folder that the process works in, or one around it: it would be left in a deleted one."""
+    try:
+        here = Path.cwd()
+    except OSError:  # it is deleted already
+        return
+    if target.is_dir() and target.resolve() in (here, *here.parents):
+        raise CreatorError("is the folder that you are in, or around it", str(target), "choose another output folder")
 
 
 def _foreign(target: Path) -> str:
@@ -115,12 +153,25 @@ def _foreign(target: Path) -> str:
     if manifest is not None:
         hashes = manifest.get("sha256")
         ours, later = {MANIFEST, *(hashes if isinstance(hashes, dict) else ())}, "synthesis/"
-    for path in sorted(target.rglob("*")):
-        name = path.relative_to(target).as_posix()
+    for name in files_in(target):
         made_later = later and (name.startswith(later) or name in ("waves.ghw", "waves.vcd"))
-        if not path.is_dir() and name not in ours and not made_later:
+        if name not in ours and not made_later:
             return name
     return ""
+
+
+def files_in(folder: Path) -> Iterator[str]:
+    """The relative paths of all that is not a folder, links included; one by one, since the folder may be a whole disk."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise CreatorError(f"cannot be read: {error.strerror}", str(error.filename))
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders.sort()
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        for name in sorted([*files, *links]):
+            yield Path(place, name).relative_to(folder).as_posix()
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

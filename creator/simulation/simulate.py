@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from creator.build_folder import BuildFolder
+from creator.disk import written_whole
 from creator.errors import CheckFailedError, CreatorError, as_output_file
 from creator.formats import IntArray
 from creator.graph.vectors import check_vectors
@@ -69,9 +70,8 @@ def simulate(
     repeats = -(-LEAST_FRAMES // len(vectors))
     frames = np.concatenate([vectors] * repeats).reshape(len(vectors) * repeats, -1)
     waves_file = None if waves is None else as_output_file(waves)
-    job = Job(folder, frames, profile=profile, seed=seed, resets=resets, interrupt=interrupt, waves=waves_file)
-    with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
-        trace = run_cocotb(job, Path(scratch))[0] if bench == "cocotb" else run_file_bench(job, Path(scratch))
+    job = Job(folder, frames, profile=profile, seed=seed, resets=resets, interrupt=interrupt)
+    trace = _traced(job, bench, waves_file)
     if trace.beats != job.expected_beats or len(trace.starts) != job.frames:
         raise CheckFailedError(
             f"expected {job.expected_beats} output beats from {job.frames} samples, got {trace.beats} from {len(trace.starts)}",
@@ -80,6 +80,21 @@ def simulate(
         )
     expected = graph.run(frames.reshape(-1, *graph.input_shape)).reshape(job.frames, -1)
     return _verdict(job, trace, expected, len(vectors), bench)
+
+
+def _traced(job: Job, bench: str, waves: Path | None) -> Trace:
+    """Runs a bench. The waveform of a network that does something wrong is kept, that of a run that was broken off is not."""
+    if waves is not None:
+        with written_whole(waves) as partial:
+            try:
+                found: Trace | CheckFailedError = _traced(dataclasses.replace(job, waves=partial), bench, None)
+            except CheckFailedError as error:
+                found = error
+        if isinstance(found, CheckFailedError):
+            raise found
+        return found
+    with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
+        return run_cocotb(job, Path(scratch))[0] if bench == "cocotb" else run_file_bench(job, Path(scratch))
 
 
 def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: str) -> Run:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from creator.build_folder import BuildFolder
+from creator.disk import write_file
 from creator.errors import CreatorError, as_output_file
+from creator.render.fileset import FileSet
 from creator.simulation.job import STANDARD, compile_design, first_error
 from creator.synthesis.nextpnr import prepare
 from creator.synthesis.pack_registers import pack_registers
@@ -131,16 +133,22 @@ class _Flow:
         return text
 
     def _log_hint(self, log: str) -> str:
-        folder = self._folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._copy(folder, "network.v", log)
+        folder = self._folder().with_name(f"{self.target.name}.failed")
+        try:
+            self._keep_files(folder, {}, "network.v", log)
+        except CreatorError as error:  # the tool's fault is what the user has to hear of
+            return f"its log is not kept: {error.what}"
         return f"the whole log is in {folder / log}"
 
-    def _copy(self, folder: Path, *names: str) -> None:
-        """Those of the files that there are, and the contents of the ROMs."""
-        for path in (*(self.scratch / name for name in names), *self.scratch.glob("*.mem")):
+    def _keep_files(self, folder: Path, more: dict[str, bytes], *names: str) -> None:
+        """Makes ``folder`` of the files that there are, the contents of the ROMs, and ``more``; in place of an old one."""
+        files = FileSet()
+        for path in (*(self.scratch / name for name in names), *sorted(self.scratch.glob("*.mem"))):
             if path.is_file():
-                shutil.copy(path, folder / path.name)
+                files.add(path.name, path.read_bytes())
+        for name, content in more.items():
+            files.add(name, content)
+        files.replace(folder)
 
     def _folder(self) -> Path:
         return self.build.path / "synthesis" / self.target.name
@@ -238,9 +246,7 @@ write_json mapped.json
     def _pack(self, bitstream: Path) -> None:
         packer = str(self.target.packer)
         self._step(f"{packer}: bitstream", [self.tools[packer], *self.target.pack], f"{packer}.log")
-        partial = bitstream.with_name(f".{bitstream.name}.{os.getpid()}")
-        shutil.copy(self.scratch / "network.bit", partial)
-        partial.replace(bitstream)
+        write_file(bitstream, (self.scratch / "network.bit").read_bytes())
 
     def _report(self, cells: dict[str, int], packed: dict[str, int], routed: dict[str, Any], bitstream: Path | None) -> Report:
         target, used = self.target, routed.get("utilization", {})
@@ -267,11 +273,9 @@ write_json mapped.json
         )
 
     def _keep(self, report: Report) -> None:
-        folder = self._folder()
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        self._copy(folder, "network.v", "ghdl.log", "yosys.log", "nextpnr.log", "synthesize.ys", "routed.json")
-        (folder / "report.json").write_text(json.dumps(report.summary(), indent=2) + "\n")
+        text = json.dumps(report.summary(), indent=2) + "\n"
+        names = ("network.v", "ghdl.log", "yosys.log", "nextpnr.log", "synthesize.ys", "routed.json")
+        self._keep_files(self._folder(), {"report.json": text.encode()}, *names)
 
 
 def _fmax(routed: dict[str, Any]) -> float:

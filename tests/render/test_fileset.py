@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 import creator
 from creator import CreatorError
 from creator.render import FileSet
-from creator.render.fileset import KIND, MANIFEST
+from creator.render.fileset import KIND, MANIFEST, check_writable
 from tests.graph.chains import of_everything
 
 
@@ -176,6 +177,8 @@ def failing(method: str, on_call: int, error: BaseException, monkeypatch: pytest
         return original(self, *args)
 
     monkeypatch.setattr(Path, method, replacement)
+    if method == "rename":  # as on a system that cannot exchange two names in one step
+        monkeypatch.setattr("creator.disk._exchanged", lambda *_: False)
 
 
 FAILURES = [("write_bytes", 1), ("write_bytes", 2), ("write_bytes", 3), ("chmod", 1), ("rename", 1), ("rename", 2)]
@@ -215,6 +218,42 @@ def test_a_failure_without_an_old_build_leaves_nothing(
     with pytest.raises(CreatorError, match="cannot be written"):
         small().write(tmp_path / "build")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("exchanged", [True, False])
+def test_an_earlier_build_is_replaced_with_and_without_an_exchange_of_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanged: bool
+) -> None:
+    target = small("old").write(tmp_path / "build")
+    if not exchanged:
+        monkeypatch.setattr("creator.disk._exchanged", lambda *_: False)
+    small("new").write(target)
+    assert contents(target)["a/b/deep.txt"] == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["build"]
+
+
+@pytest.mark.parametrize("place", [".", "..", "inner/.."])
+def test_the_folder_that_one_works_in_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    (tmp_path / "empty" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "empty" / "inner" if place == ".." else tmp_path / "empty")
+    with pytest.raises(CreatorError, match="is the folder that you are in, or around it"):
+        small().write(place)
+    assert Path.cwd().is_dir()
+    assert contents(tmp_path) == {}
+
+
+def test_folders_that_were_made_for_a_failed_build_go_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing("write_bytes", 2, OSError(28, "No space left on device"), monkeypatch)
+    with pytest.raises(CreatorError, match="No space left"):
+        small().write(tmp_path / "a" / "b" / "build")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_whole_disk_as_the_output_is_refused_at_its_first_file() -> None:
+    begun = time.monotonic()
+    with pytest.raises(CreatorError, match=r"did not write|that you are in"):
+        check_writable(Path("/usr"))
+    assert time.monotonic() - begun < 1
 
 
 # The files of a design.
