@@ -13,7 +13,7 @@ from typing import Any
 import creator
 from creator.console import Progress, drop, stoppable, table, usable_streams
 from creator.disk import write_file
-from creator.errors import CheckFailedError, CreatorError, as_output_file
+from creator.errors import CheckFailedError, CreatorError, as_output_file, one_line
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -33,7 +33,7 @@ exit status: 0 done, 1 the check failed (mismatch, timing), 2 the input was refu
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
-        self.exit(REFUSED, f"{self.prog}: {' '.join(message.split())} (hint: {self.prog} --help)\n")
+        self.exit(REFUSED, f"{self.prog}: {one_line(message)} (hint: {self.prog} --help)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -211,7 +211,7 @@ def _system_fault(error: OSError) -> str:
         drop(sys.stdout)
         return f"standard output: cannot be written: {error.strerror}"
     place = f"{error.filename}: " if error.filename else ""
-    return " ".join(f"{place}{error.strerror or error}".split())
+    return one_line(f"{place}{error.strerror or error}")
 
 
 def _print(options: argparse.Namespace, title: str, rows: list[tuple[str, str]], summary: dict[str, Any]) -> None:

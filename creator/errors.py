@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 
+def one_line(text: str) -> str:
+    """``text`` without line ends; what no terminal should get, such as escape sequences, as backslash escapes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+
+
 class CreatorError(ValueError):
     """A refusal: what is wrong, where, and what to do about it.
 
@@ -25,7 +30,7 @@ class CreatorError(ValueError):
         text = f"{self.where}: {self.what}" if self.where else self.what
         if self.hint:
             text = f"{text} (hint: {self.hint})"
-        return " ".join(text.split())
+        return one_line(text)
 
     def at(self, where: str) -> CreatorError:
         """The same error with ``where`` filled in, if it has no place yet."""

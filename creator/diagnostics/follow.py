@@ -11,7 +11,7 @@ import torch
 import torch.fx
 
 from creator.errors import CreatorError
-from creator.tracing.fx import eval_mode, fx_module, module_path, reason
+from creator.tracing.fx import eval_mode, fx_graph, module_path, reason
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,8 @@ class Step:
 
 
 class _Steps(torch.fx.Interpreter):
-    def __init__(self, module: torch.fx.GraphModule) -> None:
-        super().__init__(module)
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__(module, graph=fx_graph(module))
         self.steps: list[Step] = []
 
     def run_node(self, n: torch.fx.Node) -> Any:
@@ -66,7 +66,7 @@ def steps(model: torch.nn.Module, x: torch.Tensor) -> list[Step]:
     # A model that is a layer itself has no path to call it by.
     root = model if list(model.children()) else torch.nn.Sequential(model)
     with eval_mode(model), torch.no_grad():
-        recording = _Steps(fx_module(root))
+        recording = _Steps(root)
         recording.run(x)
     return recording.steps
 

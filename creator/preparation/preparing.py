@@ -18,7 +18,7 @@ from creator.preparation.layers import ACTIVATIONS, NORMS, UNCHANGED, WEIGHTED, 
 from creator.preparation.target import Target
 from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
-from creator.tracing.fx import fx_graph, modes_kept, module_path, reason
+from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path, reason
 from creator.tracing.lower import CLAMPS, DROPOUTS, RELUS, RESHAPES
 
 _REPLACEMENTS = "use Linear, Conv1d, Conv2d, ReLU, Sigmoid, Tanh and SiLU; creator.nn.Lookup for other functions of one value"
@@ -83,7 +83,7 @@ def _traced(model: torch.nn.Module) -> torch.fx.GraphModule:
     if steps[0] != steps[1]:
         what = "its forward does something else in training than in evaluation"
         raise CreatorError(what, type(model).__name__, "use modules that know their mode, such as torch.nn.Dropout")
-    return torch.fx.GraphModule(model, graphs[1], type(model).__name__)
+    return graph_module(model, graphs[1])
 
 
 class _Kinds(torch.fx.Interpreter):

@@ -39,6 +39,9 @@ from creator.schedule.device import find_device
 if TYPE_CHECKING:
     import torch
 
+MAX_PREFIX = 32
+"""Characters of a network's name, which is the first part of all of its entities' names."""
+
 STREAM = ("_valid", "_ready", "_data", "_last")
 LIBRARY = ("creator_ram", "creator_stream_checker", "creator_stream_queue", "creator_stream_register")
 
@@ -143,8 +146,10 @@ def check_options(parallelism: Parallelism, name: str) -> None:
     check_parallelism(parallelism)
     if not isinstance(name, str) or not is_legal(name) or name.lower() in PREDEFINED | VERILOG:
         raise CreatorError(
-            f"name={name!r} is not free as a VHDL identifier", "translate", "letters, digits, single underscores"
+            f"name={name!r:.200} is not free as a VHDL identifier", "translate", "letters, digits, single underscores"
         )
+    if len(name) > MAX_PREFIX:  # the rest of an entity's name would be cut off
+        raise CreatorError(f"name={name!r:.60} has more than {MAX_PREFIX} characters", "translate", "use a shorter one")
 
 
 class _Renderer:

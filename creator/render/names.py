@@ -37,11 +37,19 @@ _VERILOG = """
     parameter pmos posedge primitive pull0 pull1 pulldown pullup rcmos real realtime reg release repeat rnmos rpmos rtran
     rtranif0 rtranif1 scalared showcancelled signed small specify specparam strong0 strong1 supply0 supply1 table task time tran
     tranif0 tranif1 tri tri0 tri1 triand trior trireg unsigned use vectored wait wand weak0 weak1 while wire wor xnor xor bit
-    byte logic int shortint longint interface package program class assert property sequence struct typedef enum union
+    uwire accept_on alias always_comb always_ff always_latch assert assume before bind bins binsof break byte chandle checker
+    class clocking const constraint context continue cover covergroup coverpoint cross dist do endchecker endclass endclocking
+    endgroup endinterface endpackage endprogram endproperty endsequence enum eventually expect export extends extern final
+    first_match foreach forkjoin global iff ignore_bins illegal_bins implements implies import inside int interconnect interface
+    intersect let local logic longint matches modport nettype new nexttime null package packed priority program property
+    protected pure rand randc randcase randsequence ref reject_on restrict return s_always s_eventually s_nexttime s_until
+    s_until_with sequence shortint shortreal soft solve static string strong struct super sync_accept_on sync_reject_on tagged
+    this throughout timeprecision timeunit type typedef union unique unique0 until until_with untyped var virtual void
+    wait_order weak wildcard with within
 """
 
 VERILOG = frozenset(_VERILOG.split())
-"""Reserved words of Verilog-2005 and the usual ones of SystemVerilog: GHDL hands entity names on to Yosys as they are."""
+"""Reserved words of Verilog-2005 and SystemVerilog-2017: GHDL hands entity names on to Yosys as they are."""
 
 
 def is_legal(text: str) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import keyword
+import re
+import unicodedata
 from collections.abc import Iterator
 
 import torch
@@ -50,9 +53,24 @@ def fx_graph(model: torch.nn.Module) -> torch.fx.Graph:
         ) from None
 
 
-def fx_module(model: torch.nn.Module) -> torch.fx.GraphModule:
-    """``model`` as a module that runs :func:`fx_graph`."""
-    return torch.fx.GraphModule(model, fx_graph(model))
+def graph_module(model: torch.nn.Module, graph: torch.fx.Graph) -> torch.fx.GraphModule:
+    """``model`` as a module that runs ``graph``. torch.fx writes the names of modules into Python code for it, unquoted.
+
+    Raises:
+        CreatorError: naming a module whose name would be code there, or no name.
+    """
+    for node in graph.nodes:
+        for name in str(node.target).split(".") if node.op in ("call_module", "get_attr") else ():
+            if not _is_plain(name):
+                what = f"the name {name!r:.60} cannot stand in Python code"
+                raise CreatorError(what, str(node.target)[:60], "rename the module")
+    return torch.fx.GraphModule(model, graph, type(model).__name__)
+
+
+def _is_plain(name: str) -> bool:
+    if name.isidentifier():
+        return not keyword.iskeyword(name) and unicodedata.normalize("NFKC", name) == name
+    return re.fullmatch(r"[ !#-\[\]-~]+", name) is not None  # printable ASCII but quotes and backslashes
 
 
 @contextlib.contextmanager

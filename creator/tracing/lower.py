@@ -53,15 +53,17 @@ class Lowering(torch.fx.Interpreter):
     """Lowers one traced module.
 
     Args:
-        module: traced, in eval mode.
+        module: in eval mode.
+        graph: what torch.fx made of it.
         input_shape: of one sample.
     """
 
     BATCH = 3
     """Of the example; a size that no reshape writes out by accident."""
 
-    def __init__(self, module: torch.fx.GraphModule, input_shape: tuple[int, ...]) -> None:
-        super().__init__(module)
+    def __init__(self, module: torch.nn.Module, graph: torch.fx.Graph, input_shape: tuple[int, ...]) -> None:
+        # Not with a GraphModule: torch.fx makes Python code for one, with the names of the modules in it.
+        super().__init__(module, graph=graph)
         self.input_shape = input_shape
         self.builder: Builder | None = None
         self.values: dict[torch.fx.Node, str | _Raw] = {}
@@ -69,7 +71,7 @@ class Lowering(torch.fx.Interpreter):
 
     def lower(self, example: torch.Tensor) -> Graph:
         """The graph of the nodes that the output depends on, not yet verified."""
-        placeholders = [node for node in self.module.graph.nodes if node.op == "placeholder"]  # type: ignore[union-attr]
+        placeholders = [node for node in self.graph.nodes if node.op == "placeholder"]
         if len([node for node in placeholders if not node.args]) != 1:
             raise CreatorError(f"forward takes {len(placeholders)} inputs", hint="a network has exactly one")
         self.run(example)

@@ -15,7 +15,7 @@ from creator.graph.vectors import check_vectors
 from creator.nn.exact import eval_dtype
 from creator.ops.base import MAX_ELEMENTS
 from creator.passes import OPTIMISE, run_passes
-from creator.tracing.fx import eval_mode, fx_module, reason
+from creator.tracing.fx import eval_mode, fx_graph, reason
 from creator.tracing.lower import Lowering
 from creator.tracing.modules import MODULES
 
@@ -42,7 +42,7 @@ def trace(model: torch.nn.Module, input_shape: Sequence[int] | int) -> Graph:
         model = torch.nn.Sequential(model)
     _refuse_hooks(model)
     with eval_mode(model), torch.no_grad():
-        lowering = Lowering(fx_module(model), shape)
+        lowering = Lowering(model, fx_graph(model), shape)
         graph = run_passes(lowering.lower(_example(model, shape)).verify(), OPTIMISE)
         _check_against(model, graph)
     return graph
