@@ -46,6 +46,20 @@ def load(path: str | os.PathLike[str]) -> Graph:
     if text is None:
         raise CreatorError("is a safetensors file, but not a saved graph", str(file), "write one with graph.save(path)")
     try:
-        return parse_graph(text, arrays)
+        graph = parse_graph(text, arrays)
     except CreatorError as error:
         raise CreatorError(error.what if not error.where else f"{error.where}: {error.what}", str(file), error.hint) from None
+    fault = _not_as_saved(graph, text, set(arrays))
+    if fault:
+        raise CreatorError(fault, str(file), "it was not written by graph.save")
+    return graph
+
+
+def _not_as_saved(graph: Graph, text: str, arrays: set[str]) -> str:
+    """What a file has that :func:`save` would not have written for its graph: it may mean something else to another reader."""
+    foreign = sorted(arrays - set(arrays_of(graph)))
+    if foreign:
+        return f"has the array {foreign[0]!r:.60}, which is not the graph's"
+    lines = zip(text.splitlines(keepends=True), print_graph(graph).splitlines(keepends=True), strict=False)
+    different = next((number for number, (got, own) in enumerate(lines, start=1) if got != own), None)
+    return "" if different is None else f"line {different} of the graph's text is not written as the graph prints it"

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from creator.errors import CreatorError
 from creator.nn.conv import Conv1d, Conv2d
 from creator.nn.linear import Linear
-from creator.nn.weighted import Weighted, version_of
+from creator.nn.weighted import Weighted, finite, version_of
 
 
 class _BatchNorm(torch.nn.modules.batchnorm._BatchNorm):
@@ -44,6 +44,8 @@ class _BatchNorm(torch.nn.modules.batchnorm._BatchNorm):
         self._check_size(layer)
         scale = self.scale(dtype)
         assert self.running_mean is not None  # torch keeps both statistics or neither
+        if self.running_var is not None and not layer.training:
+            finite(self.running_var, "running variance")  # which would make all weights zero, and so hide itself
         bias = 0.0 if layer.bias is None else layer.bias.to(dtype)
         shift = 0.0 if self.bias is None else self.bias.to(dtype)
         weight = layer.weight.to(dtype) * _leading(scale, layer.weight)

@@ -169,6 +169,9 @@ def test_batch_statistics_that_are_not_finite() -> None:
     norm = nn.BatchNorm1d(2)
     norm.running_mean[0] = math.nan
     body(nn.Linear(4, 2), norm, what="NaN or infinite")
+    norm = nn.BatchNorm1d(2)
+    norm.running_var[0] = math.inf
+    body(nn.Linear(4, 2), norm, what="its running variance is NaN or infinite")
 
 
 def test_no_calibration() -> None:
