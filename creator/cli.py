@@ -194,6 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return DONE
         except OSError as error:
             return _end(options, _system_fault(error), REFUSED)
+        except SystemExit:
+            where = getattr(options, "model", options.command)
+            return _end(options, str(CreatorError("its code ends the program", where, "leave out exit()")), REFUSED)
         except KeyboardInterrupt:
             return _end(options, "interrupted", INTERRUPTED)
 
@@ -292,6 +295,8 @@ def _synthesize(options: argparse.Namespace) -> int:
 
     if options.require_mhz is not None and not 0 < options.require_mhz < float("inf"):
         raise CreatorError(f"{options.require_mhz} is not a clock frequency", "--require-mhz")
+    if options.require_mhz is not None and not options.route:
+        raise CreatorError("without place and route there is no clock to require", "--require-mhz", "leave out --no-route")
     if options.require_mhz is not None and not find_target(options.target).router:
         raise CreatorError(f"{options.target} has no place and route, so no clock to require", "--require-mhz")
     with Progress(quiet=options.quiet) as progress:
