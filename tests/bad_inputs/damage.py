@@ -124,14 +124,26 @@ def added(name: str) -> Damage:
     return damage
 
 
-TRUNCATED: dict[str, Damage] = {
-    f"cut to {name}": (lambda whole, end=end: whole[:end])  # type: ignore[misc]
-    for name, end in {
-        "nothing": 0, "one byte": 1, "half of the length": 4, "the length": 8, "one byte of the header": 9,
-        "half of the header": 500, "the header": 968, "one byte of the arrays": 969, "half of the arrays": 1300, "all but 8 bytes": -8,
-        "all but one byte": -1,
-    }.items()
-}  # fmt: skip
+ENDS = {
+    "nothing": 0,
+    "one byte": 1,
+    "half of the length": 4,
+    "the length": 8,
+    "one byte of the header": 9,
+    "half of the header": 500,
+    "the header": 968,
+    "one byte of the arrays": 969,
+    "half of the arrays": 1300,
+    "all but 8 bytes": -8,
+    "all but one byte": -1,
+}
+
+
+def cut(end: int) -> Damage:
+    return lambda whole: whole[:end]
+
+
+TRUNCATED = {f"cut to {name}": cut(end) for name, end in ENDS.items()}
 
 HEADERS: dict[str, Damage] = {
     "a byte more": lambda whole: whole + b"\0",
