@@ -35,7 +35,7 @@ class BuildFolder:
             CreatorError: if this is not a complete build folder.
         """
         path = as_path(folder, "pass a build folder, which design.write(folder) makes").absolute()
-        if not path.is_dir():
+        if not os.path.isdir(path):
             raise CreatorError("there is no such folder", str(folder), "make it with `creator translate MODEL -o FOLDER`")
         manifest = read_manifest(path)
         if manifest is None:

@@ -224,9 +224,9 @@ def _print(options: argparse.Namespace, title: str, rows: list[tuple[str, str]],
 def _translate(options: argparse.Namespace) -> int:
     from creator.loading import load_model
     from creator.render.design import check_options
-    from creator.render.fileset import check_writable
+    from creator.render.fileset import as_folder, check_writable
 
-    target = Path(options.output).absolute()
+    target = as_folder(options.output)
     check_writable(target)
     chosen = _plan_options(options)
     check_options(chosen["parallelism"], options.name)

@@ -44,12 +44,15 @@ class CheckFailedError(CreatorError):
 def as_output_file(value: object) -> Path:
     """``value`` as the absolute path of a file that can be written; refused before any work if it cannot."""
     path = as_path(value).absolute()
-    if not path.parent.is_dir():
-        raise CreatorError("the folder does not exist", str(path.parent), "create it first")
-    if path.is_dir():
-        raise CreatorError("cannot be written: it is a folder", str(path), "name a file in it")
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise CreatorError("is there already and is a link or a device", str(path), "name an ordinary file")
+    try:
+        if not path.parent.is_dir():
+            raise CreatorError("the folder does not exist", str(path.parent), "create it first")
+        if path.is_dir():
+            raise CreatorError("cannot be written: it is a folder", str(path), "name a file in it")
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise CreatorError("is there already and is a link or a device", str(path), "name an ordinary file")
+    except OSError as error:
+        raise CreatorError(f"cannot be written: {error.strerror}", str(path)) from None
     return path
 
 

@@ -14,7 +14,7 @@ from creator.errors import CreatorError
 from creator.export.fusesoc import fusesoc_files
 from creator.export.options import check_options
 from creator.export.vendors import check_installed, quartus_files, vivado_files
-from creator.render.fileset import FileSet, as_folder, check_not_inside, files_in
+from creator.render.fileset import FileSet, as_folder, check_not_inside, files_in, read_record
 
 RECORD = "export.json"
 KIND = "creator export"
@@ -104,7 +104,7 @@ def _check_target(target: Path, build: BuildFolder) -> None:
         pass
     except OSError as error:
         raise CreatorError(f"cannot be written: {error.strerror}", str(target)) from None
-    real, home = target.resolve(), build.path.resolve()
+    real, home = Path(os.path.realpath(target)), build.path.resolve()
     if real == home or home in real.parents or real in home.parents:
         raise CreatorError("the project cannot lie in the build or around it", str(target), "choose another output folder")
     if target.is_symlink() or (target.exists() and not target.is_dir()):
@@ -123,9 +123,5 @@ def _check_target(target: Path, build: BuildFolder) -> None:
 
 def _recorded(target: Path) -> dict[str, str]:
     """The files of an earlier export and their hashes; empty if there is none."""
-    try:
-        record = json.loads((target / RECORD).read_text())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    hashes = record.get("sha256") if isinstance(record, dict) and record.get("kind") == KIND else None
+    hashes = (read_record(target / RECORD, KIND) or {}).get("sha256")
     return {RECORD: "", **hashes} if isinstance(hashes, dict) else {}

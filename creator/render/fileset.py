@@ -24,6 +24,7 @@ WATCHED = "sim/watched_network.vhd"
 GRAPH = "graph.creator"
 KIND = "creator build"
 VERSION = 1
+MAX_RECORD_BYTES = 1 << 26
 
 
 class FileSet:
@@ -102,7 +103,7 @@ class FileSet:
 def as_folder(folder: object) -> Path:
     """``folder`` as the absolute path of a folder to write. ``..`` at its end is resolved, so that the path has a name."""
     path = as_path(folder).absolute()
-    return path if path.name not in ("", "..") else path.resolve()
+    return path if path.name not in ("", "..") else Path(os.path.realpath(path))
 
 
 def _make_folders(folder: Path, made: list[Path]) -> None:
@@ -142,7 +143,7 @@ def check_not_inside(target: Path) -> None:
         here = Path.cwd()
     except OSError:  # it is deleted already
         return
-    if target.is_dir() and target.resolve() in (here, *here.parents):
+    if target.is_dir() and Path(os.path.realpath(target)) in (here, *here.parents):
         raise CreatorError("is the folder that you are in, or around it", str(target), "choose another output folder")
 
 
@@ -176,11 +177,18 @@ def files_in(folder: Path) -> Iterator[str]:
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest of a build, as it stands in the file; ``None`` if ``folder`` has none."""
+    return read_record(folder / MANIFEST, KIND)
+
+
+def read_record(path: Path, kind: str) -> dict[str, Any] | None:
+    """A JSON object of that ``kind``; ``None`` for anything else, pipes, devices and files that are far too large included."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
+        if not path.is_file() or path.stat().st_size > MAX_RECORD_BYTES:
+            return None
+        record = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):
         return None
-    return manifest if isinstance(manifest, dict) and manifest.get("kind") == KIND else None
+    return record if isinstance(record, dict) and record.get("kind") == kind else None
 
 
 def element_bits(fmt: Format) -> int:
