@@ -96,16 +96,18 @@ def usable_streams() -> Iterator[None]:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Makes a polite kill what Ctrl-C is, so that temporary files go and programs that were started end."""
+    """Makes a polite kill, or a terminal that is closed, what Ctrl-C is: temporary files go, programs that were started end."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    own = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    if own:
-        signal.signal(signal.SIGTERM, stop)
+    mine = []
+    if threading.current_thread() is threading.main_thread():
+        mine = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_DFL]
+    for number in mine:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        if own:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in mine:
+            signal.signal(number, signal.SIG_DFL)

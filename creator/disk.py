@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 
 from creator.errors import CreatorError
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -29,7 +30,8 @@ def uninterrupted() -> Iterator[None]:
 
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():  # no other thread gets signals, or may ask for them
-        before = {number: signal.getsignal(number) or signal.SIG_DFL for number in _SIGNALS}
+        handlers = {number: signal.getsignal(number) or signal.SIG_DFL for number in _SIGNALS}
+        before = {number: handler for number, handler in handlers.items() if handler != signal.SIG_IGN}
     for number in before:
         signal.signal(number, hold)
     try:
@@ -39,6 +41,20 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
         if held:
             signal.raise_signal(held[0])
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder among the system's temporary ones, which goes when the block ends, interrupted or not."""
+    path: Path | None = None
+    try:
+        with uninterrupted():
+            path = Path(tempfile.mkdtemp(prefix="creator-"))
+        yield path
+    finally:
+        with uninterrupted():
+            if path is not None:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def beside(target: Path) -> Path:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -80,7 +82,7 @@ def run_tool(
     """
     with open(output or os.devnull, "w") as sink:
         try:
-            done = subprocess.run(
+            child = subprocess.Popen(
                 list(command),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
@@ -89,11 +91,22 @@ def run_tool(
                 text=True,
                 errors="replace",
                 env=os.environ | (env or {}),
-                timeout=timeout,
-                check=False,
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired:
-            raise CreatorError(f"did not end within {timeout:.0f} s", command[0]) from None
         except OSError as error:
             raise CreatorError(f"cannot be run: {error.strerror}", command[0]) from None
-    return done.returncode, done.stderr if output else done.stdout
+        with child:
+            try:
+                printed, faults = child.communicate(timeout=timeout)
+            except BaseException as error:  # an interrupt as well
+                _end(child)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise CreatorError(f"did not end within {timeout:.0f} s", command[0]) from None
+                raise
+    return child.returncode, faults if output else printed
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """Ends a program and what it has started itself, a simulator for example, which would go on writing to its folder."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)

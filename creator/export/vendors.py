@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from creator.build_folder import BuildFolder
+from creator.disk import scratch_folder
 from creator.errors import CreatorError
 from creator.export.options import OUT_OF_CONTEXT, Options, clock_constraint
 
@@ -71,9 +70,9 @@ def _edam(build: BuildFolder, extra: list[dict[str, str]]) -> dict[str, Any]:
 
 def _configured(backend: Callable[[str], Any], script: str) -> str:
     """The script that edalize's backend writes. Its makefiles go on to a bitstream, which such a project cannot have."""
-    with tempfile.TemporaryDirectory(prefix="creator-") as scratch, _quiet():
-        backend(scratch).configure()
-        text = (Path(scratch) / script).read_text()
+    with scratch_folder() as scratch, _quiet():
+        backend(str(scratch)).configure()
+        text = (scratch / script).read_text()
     lines = (line.rstrip() for line in text.splitlines())
     return "\n".join(line for line in lines if line) + "\n"
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from creator.build_folder import BuildFolder
-from creator.disk import written_whole
+from creator.disk import scratch_folder, written_whole
 from creator.errors import CheckFailedError, CreatorError, as_output_file
 from creator.formats import IntArray
 from creator.graph.vectors import check_vectors
@@ -93,8 +92,8 @@ def _traced(job: Job, bench: str, waves: Path | None) -> Trace:
         if isinstance(found, CheckFailedError):
             raise found
         return found
-    with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
-        return run_cocotb(job, Path(scratch))[0] if bench == "cocotb" else run_file_bench(job, Path(scratch))
+    with scratch_folder() as scratch:
+        return run_cocotb(job, scratch)[0] if bench == "cocotb" else run_file_bench(job, scratch)
 
 
 def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: str) -> Run:
@@ -128,8 +127,8 @@ def _first_layer(job: Job, frame: int) -> str:
     layers = job.build.manifest["layers"]
     again = dataclasses.replace(job, codes=job.codes[: frame + 1], waves=None)
     try:
-        with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
-            _, taps = run_cocotb(again, Path(scratch), {layer["name"]: layer["signal"] for layer in layers})
+        with scratch_folder() as scratch:
+            _, taps = run_cocotb(again, scratch, {layer["name"]: layer["signal"] for layer in layers})
     except CreatorError as error:
         return f"not found, since the run with taps failed: {error}"
     graph = job.build.graph

@@ -8,13 +8,12 @@ import math
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from creator.build_folder import BuildFolder
-from creator.disk import write_file
+from creator.disk import scratch_folder, write_file
 from creator.errors import CreatorError, as_output_file
 from creator.render.fileset import FileSet
 from creator.simulation.job import STANDARD, compile_design, first_error
@@ -75,8 +74,8 @@ def synthesize(
     output = _bitstream_file(bitstream, device)
     programs = ["yosys", device.router, device.packer if output else None]
     tools = {name: find_tool(name) for name in programs if name}
-    with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
-        flow = _Flow(folder, device, Path(scratch), tools, progress or (lambda _: None), seeds)
+    with scratch_folder() as scratch:
+        flow = _Flow(folder, device, scratch, tools, progress or (lambda _: None), seeds)
         return flow.run(output)
 
 

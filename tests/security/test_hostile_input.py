@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -30,11 +29,12 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Records every program that would be started, and starts none."""
     started: list[list[str]] = []
 
-    def record(command: list[str], *_: object, **__: object) -> Any:
-        started.append([str(word) for word in command])
-        return subprocess.CompletedProcess(command, 0, "", "")
+    class Recorded(subprocess.Popen[str]):
+        def __init__(self, command: list[str], *_: object, **__: object) -> None:
+            started.append([str(word) for word in command])
+            raise FileNotFoundError(2, "No such file or directory")
 
-    monkeypatch.setattr(subprocess, "run", record)
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
     monkeypatch.setattr("creator.simulation.job.find_ghdl", lambda: ("/usr/bin/ghdl", (2, 0)))
     return started
 
