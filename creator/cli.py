@@ -207,14 +207,10 @@ def _end(options: argparse.Namespace, text: str, status: int) -> int:
 
 
 def _system_fault(error: OSError) -> str:
-    """What the system refused, as a line; most often the disk is full or the folder for temporary files cannot be used."""
-    try:
-        sys.stdout.flush()
-    except OSError:  # it was the output itself, which Python would try to write again at its end
-        drop(sys.stdout)
-        return f"standard output: cannot be written: {error.strerror}"
-    place = f"{error.filename}: " if error.filename else ""
-    return one_line(f"{place}{error.strerror or error}")
+    """What the system refused, as a line; most often a disk is full, or the one that standard output goes to."""
+    if not error.filename:
+        drop(sys.stdout)  # which Python would else try to write to once more at its end, and complain
+    return one_line(f"{error.filename or 'standard output, or a temporary file'}: {error.strerror or error}")
 
 
 def _print(options: argparse.Namespace, title: str, rows: list[tuple[str, str]], summary: dict[str, Any]) -> None:

@@ -35,6 +35,7 @@ def load(path: str | os.PathLike[str]) -> Graph:
     try:
         if not file.is_file():
             raise CreatorError("there is no such file", str(file), "save one with graph.save(path)")
+        file.open("rb").close()  # safetensors says of what may not be read that it does not exist
         with safe_open(file, framework="numpy") as tensors:
             text = (tensors.metadata() or {}).get(_KEY)
             arrays = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 - not a mapping
