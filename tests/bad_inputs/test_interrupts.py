@@ -81,7 +81,7 @@ def test_a_signal_at_lines_of_what_writes(work: str, number: str, tmp_path: Path
 
 
 def test_a_signal_while_a_report_of_synthesis_is_kept(tmp_path: Path, record_property) -> None:
-    found = strikes("a report of synthesis", "SIGKILL", 7, tmp_path)
+    found = strikes("a report of synthesis", "SIGKILL", 13, tmp_path)
     check(found, "SIGKILL", least=5)
     record_property("bad inputs: interrupts", len(found) - 1)
 
@@ -168,8 +168,9 @@ def at_times(name: str, times: int, seed: int, tmp_path: Path) -> int:
             assert process.returncode == 0, err
             assert dates_aside(by_output(folder), folder) == new
         else:
-            # 0: it was done before; -number: it came before the command began.
-            assert process.returncode in (0, INTERRUPTED, -number, 1), err
+            # 0: it was done before; -number or 1: it came before the command began; -SIGINT: Python ends itself so
+            # where the interrupt has come through an exec, of a dataclass for example, whoever caught it in the end.
+            assert process.returncode in (0, INTERRUPTED, -number, -signal.SIGINT, 1), err
             assert temporary(folder) == []
             assert [path for path in scratch.iterdir() if path.name.startswith("creator-")] == []
             if process.returncode == INTERRUPTED:
