@@ -33,7 +33,14 @@ class Bench:
         self.begun = 0
         self.active = True
         self.done = Event()
-        self.trace = {"beats": [], "last": [], "cycles": [], "starts": [], "taps": {name: [] for name in job["taps"]}}
+        self.trace = {
+            "mark": job["mark"],
+            "beats": [],
+            "last": [],
+            "cycles": [],
+            "starts": [],
+            "taps": {name: [] for name in job["taps"]},
+        }
 
     def pauses(self, side):
         """Whether a side pauses in this cycle; the profiles are those of creator/simulation/stalls.py."""

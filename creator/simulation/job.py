@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,7 @@ class Job:
         resets: tries of 1, 2, ... cycles before the run proper, each cut off by a reset.
         interrupt: input beats of an abandoned frame, after which the network is reset before the real vectors.
         waves: file to write a waveform to, if any.
+        mark: what the bench must end its results with, so that those of another run are not taken for them.
     """
 
     build: BuildFolder
@@ -42,6 +45,7 @@ class Job:
     resets: int = 0
     interrupt: int = 0
     waves: Path | None = None
+    mark: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def wave_options(self) -> list[str]:
@@ -117,14 +121,21 @@ class Trace:
     cycles: list[int]
 
 
-def compile_design(build: BuildFolder, folder: Path, extra: tuple[str, ...] = ()) -> str:
-    """Analyses the VHDL of ``build`` and ``extra`` files into ``folder``; returns the path of GHDL."""
+def compile_design(build: BuildFolder, folder: Path, extra: Sequence[str] = ()) -> str:
+    """Analyses the VHDL of ``build``, then ``extra`` files of it or elsewhere, into ``folder``; returns the path of GHDL."""
     ghdl, _ = find_ghdl()
     sources = [str(build.path / name) for name in [*build.sources, *extra]]
     status, text = run_tool([ghdl, "-a", *STANDARD, *sources], folder)
     if status:
-        raise CreatorError(f"the VHDL does not compile: {first_error(text)}", str(build.path), "translate again")
+        raise CreatorError(f"the VHDL does not compile: {reason(status, text)}", str(build.path), "translate again")
     return ghdl
+
+
+def reason(status: int, text: str) -> str:
+    """Why a tool failed, given its exit status and what it printed."""
+    if status < 0:
+        return f"GHDL was killed by signal {-status}"
+    return first_error(text) if text.strip() else f"GHDL printed nothing and ended with exit status {status}"
 
 
 def first_error(text: str) -> str:
@@ -142,10 +153,12 @@ def decode(words: list[str], size: int, lanes: int, width: int, fmt: Format) -> 
     """The codes in beats of frames of ``size`` elements: ``lanes`` in a beat, the first lowest, ``width`` bits for each.
 
     Raises:
-        CheckFailedError: for undefined bits, and for upper bits that do not extend a code.
+        CheckFailedError: for a beat of another width, for undefined bits, and for upper bits that do not extend a code.
     """
     each, codes = beats(size, lanes), []
     for index, word in enumerate(words):
+        if len(word) != lanes * width:
+            raise CheckFailedError(f"the results have a beat of {len(word)} bits, not {lanes * width}: {word}", "simulation")
         if set(word) - {"0", "1"}:
             raise CheckFailedError(f"an output has undefined bits: {word}", "simulation")
         held = min(lanes, size - index % each * lanes)

@@ -1,8 +1,8 @@
 -- golden_file_bench: drives golden_top with vectors from a file and writes what comes out, with the clock cycle of every beat.
 -- vectors: one input beat a line, tlast and tdata in binary. results: "out", cycle, tlast, tdata for each output beat, and "in",
 -- cycle for the first input beat of each frame. The run ends when all output beats and none more have come, after 64 beats too
--- many, or after silence for too long;
--- whoever reads the results must count them.
+-- many, or after silence for too long; the last line is then "end" and the mark of the run.
+-- Whoever reads the results must count them, and look for that line.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.math_real.all;
@@ -17,7 +17,8 @@ entity golden_file_bench is
     profile   : natural := 0;     -- when both sides pause: an index into creator/simulation/stalls.py; 0: never
     seed      : natural := 0;     -- of what is random about that
     interrupt : natural := 0;     -- input beats of a first try that a reset cuts off before the run proper
-    resets    : natural := 0      -- tries of 1, 2, ... cycles before the run proper, each cut off by a reset
+    resets    : natural := 0;     -- tries of 1, 2, ... cycles before the run proper, each cut off by a reset
+    mark      : string := "none"  -- of this run; ends the results, so that those of another are not taken for them
   );
 end entity golden_file_bench;
 
@@ -194,6 +195,9 @@ begin
       end if;
       wait until rising_edge(clock);
     end loop;
+    write(words, string'("end "));
+    write(words, mark);
+    writeline(sink, words);
     finished <= true;
     wait;
   end process watch;
