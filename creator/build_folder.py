@@ -62,14 +62,9 @@ class BuildFolder:
         return BENCH
 
     @property
-    def checks(self) -> list[str]:
-        """VHDL files, relative, that a simulation compiles after the sources: every stream is then watched."""
-        return [CHECKER, WATCHED]
-
-    @property
     def inputs(self) -> list[str]:
         """The files, relative, that simulation and synthesis read."""
-        return [*self.sources, *self.checks, self.bench, GRAPH]
+        return [*self.sources, CHECKER, WATCHED, self.bench, GRAPH]
 
     @property
     def top(self) -> str:

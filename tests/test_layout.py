@@ -225,7 +225,15 @@ MAY_IMPORT = {
     "creator/render": GRAPH | {"creator.render", "creator.schedule", "creator.passes", "creator.resources", "numpy", "jinja2"},
     "creator/build_folder.py": GRAPH | {"creator.render"},
     "creator/simulation": GRAPH
-    | {"creator.simulation", "creator.build_folder", "creator.tools", "creator.resources", "numpy", "cocotb_tools"},
+    | {
+        "creator.simulation",
+        "creator.build_folder",
+        "creator.render",
+        "creator.tools",
+        "creator.resources",
+        "numpy",
+        "cocotb_tools",
+    },
     "creator/synthesis": CORE
     | {"creator.synthesis", "creator.targets", "creator.simulation", "creator.build_folder", "creator.render", "creator.tools"},
     "creator/export": CORE | {"creator.export", "creator.render", "creator.build_folder"},

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from creator.errors import CreatorError
 from creator.graph import Graph
 from creator.graph.storage import graph_bytes
-from creator.ops import beats
+from creator.ops import TensorType, beats
 from creator.passes import LOWER, run_passes
 from creator.render.adapter import adapter_values
+from creator.render.bench import file_bench, stream_checker
 from creator.render.cores import core_files
 from creator.render.environment import render
 from creator.render.fileset import (
@@ -187,9 +188,10 @@ class _Renderer:
         network = self._shared() | {"entity": self.network, "cores": instances, "streams": self._streams(instances)}
         self._source(str(self.network), render("network", network | {"watched": False}))
         self._source(str(self.top), render("top", self._shared() | {"entity": self.top, "network_entity": self.network}))
-        self.files.add(CHECKER, (resource_folder("sim") / "creator_stream_checker.vhd").read_text())
+        self.files.add(CHECKER, stream_checker())
         self.files.add(WATCHED, render("network", network | {"watched": True}))
-        self.files.add(BENCH, render("file_bench", self._shared() | {"entity": self.bench, "top": self.top}))
+        widths = (stream(kind, lanes)["beat_bits"] for kind, lanes in self._ends())
+        self.files.add(BENCH, file_bench(str(self.bench), str(self.top), *widths))
         self.files.add(GRAPH, graph_bytes(self.graph))
         self.files.add("graph.txt", self.graph.text())
         self.files.add("plan.txt", self.estimate.text())
@@ -217,6 +219,9 @@ class _Renderer:
         path = f"vhdl/{entity}.vhd"
         self.files.add(path, text)
         self.sources.append(path)
+
+    def _ends(self) -> tuple[tuple[TensorType, int], tuple[TensorType, int]]:
+        return (self.graph.input_type, self.plan.input_lanes), (self.graph.output_type, self.plan.output_lanes)
 
     def _shared(self) -> dict[str, Any]:
         source, result = self.graph.input_type, self.graph.output_type

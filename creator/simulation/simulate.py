@@ -15,6 +15,7 @@ from creator.errors import CheckFailedError, CreatorError, as_output_file
 from creator.formats import IntArray
 from creator.graph.vectors import check_vectors
 from creator.ops import beats
+from creator.simulation.checkers import require_checkers
 from creator.simulation.cocotb_bench import run_cocotb
 from creator.simulation.file_bench import run_file_bench
 from creator.simulation.job import Job, Trace, decode
@@ -62,6 +63,7 @@ def simulate(
         if not isinstance(number, (int, np.integer)) or not 0 <= number < 1 << 31:
             raise CreatorError(f"{name}={number!r} is not a whole number from 0 to 2**31 - 1", "simulate")
     folder = BuildFolder.open(build)
+    require_checkers(folder)
     graph = folder.graph
     vectors = check_vectors(graph, DEFAULT_VECTORS) if x is None else graph.check_input(x)
     if not len(vectors):
