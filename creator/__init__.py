@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from creator.simulation import simulate
     from creator.synthesis import synthesize
     from creator.tracing import trace
+    from creator.verification import verify
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,7 @@ _LAZY = {
     "translate": "creator.render",
     "simulate": "creator.simulation",
     "synthesize": "creator.synthesis",
+    "verify": "creator.verification",
 }
 _MODULES = ("nn", "optim", "quantize")
 
@@ -72,6 +74,7 @@ __all__ = [
     "synthesize",
     "trace",
     "translate",
+    "verify",
 ]
 
 

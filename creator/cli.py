@@ -24,6 +24,7 @@ examples:
   creator estimate digits.creator --parallelism 64
   creator translate digits.creator --target ecp5-25k -o build
   creator simulate build --inputs x.npy --stalls
+  creator verify build --graph digits.creator
   creator synthesize build --target ecp5-25k --bitstream out.bit
   creator export build --tool vivado -o project
   creator doctor
@@ -89,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--waves", nargs="?", const="", metavar="FILE", help="write a waveform (default: FOLDER/waves.ghw)")
     simulate.add_argument("--outputs", metavar="Y.npy", help="write the output codes to a file")
     simulate.set_defaults(run=_simulate)
+
+    verify = command(
+        "verify", "whether a build is as it was generated, and from which graph", "creator verify build --graph digits.creator"
+    )
+    verify.add_argument("build", metavar="FOLDER", help="a build folder")
+    verify.add_argument("--graph", metavar="SAVED", help="the saved graph that it should be generated from")
+    verify.set_defaults(run=_verify)
 
     synthesize = command("synthesize", "synthesize, place and route", "creator synthesize build --target ecp5-25k")
     synthesize.add_argument("build", metavar="FOLDER", help="a build folder")
@@ -274,6 +282,16 @@ def _simulate(options: argparse.Namespace) -> int:
     rows += [("waveform", waves)] if waves else []
     _print(options, "bit-exact" if run.passed else "NOT bit-exact", rows, run.summary())
     return DONE if run.passed else FAILED
+
+
+def _verify(options: argparse.Namespace) -> int:
+    with Progress(quiet=options.quiet) as progress:
+        progress(f"verifying {options.build}")
+        found = creator.verify(options.build, options.graph)
+    _print(options, f"{options.build} is{'' if found.unchanged else ' NOT'} as generated", found.rows(), found.summary())
+    if not found.unchanged:
+        raise CreatorError(found.fault, options.build, "translate again")
+    return DONE
 
 
 def _stalls(text: str) -> int | str:

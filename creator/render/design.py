@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import creator
 from creator.errors import CreatorError
 from creator.graph import Graph
 from creator.graph.storage import graph_bytes
@@ -29,6 +29,8 @@ from creator.render.fileset import (
     FileSet,
     describe,
     element_bits,
+    manifest_text,
+    sealed,
     stream,
 )
 from creator.render.names import PREDEFINED, VERILOG, Names, is_legal
@@ -106,7 +108,15 @@ def translate(
     check_options(parallelism, name)
     graph = _graph_of(model, input_shape, "translate")
     plan = schedule(run_passes(graph, LOWER), parallelism, target=target, lanes=lanes, packing=packing, pipelining=pipelining)
-    return _Renderer(graph, plan, name, target).design()
+    options = {
+        "name": name,
+        "parallelism": parallelism,
+        "target": target,
+        "lanes": lanes,
+        "packing": packing,
+        "pipelining": pipelining,
+    }
+    return _Renderer(graph, plan, name, target, _plain(options)).design()
 
 
 def estimate(
@@ -153,11 +163,19 @@ def check_options(parallelism: Parallelism, name: str) -> None:
         raise CreatorError(f"name={name!r:.60} has more than {MAX_PREFIX} characters", "translate", "use a shorter one")
 
 
+def _plain(value: Any) -> Any:
+    """An option as JSON has it, so that the manifest can tell with what to translate again."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    return value if value is None or isinstance(value, (bool, int, float, str)) else [_plain(inner) for inner in value]
+
+
 class _Renderer:
     """Renders one plan."""
 
-    def __init__(self, graph: Graph, plan: Plan, prefix: str, target: str | None) -> None:
+    def __init__(self, graph: Graph, plan: Plan, prefix: str, target: str | None, options: dict[str, Any]) -> None:
         self.graph = graph
+        self.options = options
         self.plan = plan
         self.estimate = estimate_plan(plan, None if target is None else find_device(target))
         self.prefix = prefix
@@ -195,8 +213,8 @@ class _Renderer:
         self.files.add(GRAPH, graph_bytes(self.graph))
         self.files.add("graph.txt", self.graph.text())
         self.files.add("plan.txt", self.estimate.text())
-        manifest = self._manifest(instances)
-        self.files.add(MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        manifest = sealed(self._manifest(instances))
+        self.files.add(MANIFEST, manifest_text(manifest))
         return Design(self.graph, self.plan, self.estimate, self.files, manifest)
 
     def _library(self) -> set[str]:
@@ -311,6 +329,8 @@ class _Renderer:
         return {
             "kind": KIND,
             "version": VERSION,
+            "creator": creator.__version__,
+            "options": self.options,
             "top": str(self.top),
             "bench": str(self.bench),
             "standard": "VHDL-2008",

@@ -23,7 +23,8 @@ CHECKER = "sim/creator_stream_checker.vhd"
 WATCHED = "sim/watched_network.vhd"
 GRAPH = "graph.creator"
 KIND = "creator build"
-VERSION = 1
+VERSION = 2
+DIGEST = "digest"
 MAX_RECORD_BYTES = 1 << 26
 
 
@@ -149,14 +150,13 @@ def check_not_inside(target: Path) -> None:
 
 def _foreign(target: Path) -> str:
     """The first file in the folder ``target`` that is not from an earlier build, its simulation or its synthesis."""
-    ours, later = set[str](), ""
+    ours = set[str]()
     manifest = read_manifest(target)
     if manifest is not None:
         hashes = manifest.get("sha256")
-        ours, later = {MANIFEST, *(hashes if isinstance(hashes, dict) else ())}, "synthesis/"
+        ours = {MANIFEST, *(hashes if isinstance(hashes, dict) else ())}
     for name in files_in(target):
-        made_later = later and (name.startswith(later) or name in ("waves.ghw", "waves.vcd"))
-        if name not in ours and not made_later:
+        if name not in ours and not (manifest is not None and made_later(name)):
             return name
     return ""
 
@@ -189,6 +189,22 @@ def read_record(path: Path, kind: str) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) and record.get("kind") == kind else None
+
+
+def manifest_text(manifest: dict[str, Any]) -> str:
+    """A manifest as it stands in its file."""
+    return json.dumps(manifest, indent=2) + "\n"
+
+
+def sealed(manifest: dict[str, Any]) -> dict[str, Any]:
+    """``manifest`` with the sha256 of what it says besides, so that a change of its own shows as well."""
+    rest = {name: value for name, value in manifest.items() if name != DIGEST}
+    return rest | {DIGEST: hashlib.sha256(manifest_text(rest).encode()).hexdigest()}
+
+
+def made_later(name: str) -> bool:
+    """Whether a file of a build folder is from a simulation or a synthesis: no part of the build."""
+    return name.startswith("synthesis/") or name in ("waves.ghw", "waves.vcd")
 
 
 def element_bits(fmt: Format) -> int:
