@@ -89,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     simulate.add_argument("--waves", nargs="?", const="", metavar="FILE", help="write a waveform (default: FOLDER/waves.ghw)")
     simulate.add_argument("--outputs", metavar="Y.npy", help="write the output codes to a file")
+    simulate.add_argument(
+        "--self-test", action="store_true", help="sabotage copies of the build in many ways, and see that each is caught"
+    )
     simulate.set_defaults(run=_simulate)
 
     verify = command(
@@ -260,7 +263,22 @@ def _estimate(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _self_test(options: argparse.Namespace) -> int:
+    from creator.simulation.self_test import self_test
+
+    for name, unset in (("inputs", None), ("outputs", None), ("waves", None), ("stalls", "0")):
+        if getattr(options, name) != unset:
+            raise CreatorError(f"--{name} cannot be given with it", "--self-test", "a self-test has vectors of its own")
+    with Progress(quiet=options.quiet) as progress:
+        progress(f"sabotaging copies of {options.build} with {options.bench}")
+        found = self_test(options.build, bench=options.bench)
+    print(json.dumps(found.summary(), indent=2) if options.json else found.text())
+    return DONE if found.passed else FAILED
+
+
 def _simulate(options: argparse.Namespace) -> int:
+    if options.self_test:
+        return _self_test(options)
     waves = str(Path(options.build) / "waves.ghw") if options.waves == "" else options.waves
     outputs = None if options.outputs is None else as_output_file(options.outputs)
     inputs = None if options.inputs is None else _read_array(options.inputs)

@@ -56,6 +56,21 @@ def simulate(
     Raises:
         CreatorError: for bad input, and where the simulation did not deliver exactly the planned number of outputs.
     """
+    return run_simulation(build, x, stalls=stalls, bench=bench, waves=waves, interrupt=interrupt, resets=resets)
+
+
+def run_simulation(
+    build: str | os.PathLike[str],
+    x: npt.ArrayLike | None = None,
+    *,
+    stalls: bool | int | str = False,
+    bench: str = "cocotb",
+    waves: str | os.PathLike[str] | None = None,
+    interrupt: int = 0,
+    resets: int = 0,
+    explain: bool = True,
+) -> Run:
+    """:func:`simulate`; with ``explain`` a mismatch is simulated again, to find the first layer that differs."""
     if bench not in BENCHES:
         raise CreatorError(f"bench={bench!r} is unknown", "simulate", f"choose one of {', '.join(BENCHES)}")
     profile, seed = stall_profile(stalls)
@@ -80,7 +95,7 @@ def simulate(
             "the network lost or repeated elements, or hangs",
         )
     expected = graph.run(frames.reshape(-1, *graph.input_shape)).reshape(job.frames, -1)
-    return _verdict(job, trace, expected, len(vectors), bench)
+    return _verdict(job, trace, expected, len(vectors), bench, explain)
 
 
 def _traced(job: Job, bench: str, waves: Path | None) -> Trace:
@@ -98,14 +113,14 @@ def _traced(job: Job, bench: str, waves: Path | None) -> Trace:
         return run_cocotb(job, scratch)[0] if bench == "cocotb" else run_file_bench(job, scratch)
 
 
-def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: str) -> Run:
+def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: str, explain: bool) -> Run:
     got = trace.codes.reshape(job.frames, -1)
     different = np.argwhere(got != expected)
     first = None
     if len(different):
         frame, element = (int(i) for i in different[0])
         first = Mismatch(frame % samples, element, int(expected[frame, element]), int(got[frame, element]))
-        first = dataclasses.replace(first, layer=_first_layer(job, frame))
+        first = dataclasses.replace(first, layer=_first_layer(job, frame) if explain else "")
     shape = (samples, *job.build.graph.output_shape)
     stalled = job.profile != "none"
     ends = trace.cycles[job.output_beats_per_frame - 1 :: job.output_beats_per_frame]

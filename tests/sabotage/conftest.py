@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,19 @@ note.write_text("done")
 """
 
 
+def cases(names: Iterable[str], quick: Iterable[str]) -> list[object]:
+    """The parameters of a test: those of ``quick`` always, the others where there is time."""
+    names, quick = list(names), set(quick)
+    assert quick <= set(names)
+    return [pytest.param(name, marks=[] if name in quick else [pytest.mark.extended]) for name in names]
+
+
+def both(names: Iterable[str], quick: Iterable[str] = ()) -> list[object]:
+    """The same with a bench for each: always with the fast one, with cocotb those of ``quick`` always."""
+    slow = [pytest.param("cocotb", *case.values, marks=case.marks) for case in cases(names, quick)]
+    return [*slow, *(pytest.param("vhdl", name) for name in names)]
+
+
 @pytest.fixture
 def small_inputs(small_graph: creator.Graph, tmp_path: Path) -> Path:
     """Eight samples for the small network in a file, no two alike."""
@@ -67,9 +80,10 @@ def small_inputs(small_graph: creator.Graph, tmp_path: Path) -> Path:
 def simulate_fails(small_build: Path, small_inputs: Path, capfd: pytest.CaptureFixture[str]) -> Simulate:
     """Runs ``creator simulate``, which must fail; returns its message, which is one line, or a table that says so."""
 
-    def run(bench: str, *, inputs: Path = small_inputs, build: Path = small_build) -> str:
+    def run(bench: str, *, inputs: Path | None = small_inputs, build: Path = small_build) -> str:
         capfd.readouterr()
-        status = cli.main(["simulate", str(build), "--bench", bench, "--inputs", str(inputs), "--quiet"])
+        vectors = [] if inputs is None else ["--inputs", str(inputs)]
+        status = cli.main(["simulate", str(build), "--bench", bench, *vectors, "--quiet"])
         out, err = capfd.readouterr()
         assert status in (cli.FAILED, cli.REFUSED), out
         assert "Traceback" not in out + err
