@@ -152,6 +152,10 @@ REFUSED = [
     ("simulate thesis --inputs huge.npy", "huge.npy"),
     ("simulate thesis --inputs pickled.npy", "cannot be read as a .npy file"),
     ("simulate thesis --inputs w.safetensors", "cannot be read as a .npy file"),
+    ("verify nowhere", "no such folder"),
+    ("verify thesis", "is not a creator build"),
+    ("verify thesis --graph nowhere", "no such file"),
+    ("verify", "required"),
     ("synthesize nowhere", "no such folder"),
     ("synthesize thesis", "is not a creator build"),
     ("synthesize thesis --target virtex", "choose one of ecp5-25k"),
@@ -318,7 +322,7 @@ def test_doctor(capfd: pytest.CaptureFixture[str]) -> None:
     assert "ghdl" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["", "translate", "simulate", "synthesize", "export", "doctor"])
+@pytest.mark.parametrize("command", ["", "translate", "simulate", "verify", "synthesize", "export", "doctor"])
 def test_help_has_an_example_that_parses(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert call(*command.split(), "--help") == 0
     out, err = capfd.readouterr()

@@ -107,16 +107,15 @@ def translate(
     """
     check_options(parallelism, name)
     graph = _graph_of(model, input_shape, "translate")
-    plan = schedule(run_passes(graph, LOWER), parallelism, target=target, lanes=lanes, packing=packing, pipelining=pipelining)
-    options = {
-        "name": name,
+    options: dict[str, Any] = {
         "parallelism": parallelism,
         "target": target,
-        "lanes": lanes,
+        "lanes": lanes or None,
         "packing": packing,
         "pipelining": pipelining,
     }
-    return _Renderer(graph, plan, name, target, _plain(options)).design()
+    plan = schedule(run_passes(graph, LOWER), **options)
+    return _Renderer(graph, plan, name, target, _plain({"name": name, **options})).design()
 
 
 def estimate(
