@@ -18,6 +18,9 @@ from creator.tools import find_tool, run_tool
 from tests.proofs.kernels import Kernel
 from tests.proofs.pipeline import Function, Netlist, straighten
 
+GENERIC = "prep -flatten"
+"""Yosys without a device: multiplications of any width stay whole."""
+
 MODELS = {
     "synth_ecp5": "ecp5",
     "synth_ice40": "ice40",
@@ -67,10 +70,14 @@ def map_batch(kernels: Sequence[Kernel], folder: Path, target: str = "ecp5-25k",
     """The mapped netlist of a batch, with Yosys's models in place of cells or not."""
     assert len({kernel.entity for kernel in kernels}) == len(kernels) > 0
     (folder / "batch.v").write_text(verilog(kernels, folder))
-    synth = find_target(target).synth
-    lines = ["read_verilog batch.v", "hierarchy -check -top batch", "proc", "check -assert",
-             "select -assert-none t:$dlatch t:$adlatch t:$dlatchsr", f"{synth} -top batch", "check -assert"]  # fmt: skip
-    if models:
+    synth = GENERIC if target == GENERIC else find_target(target).synth
+    lines = ["read_verilog batch.v", "hierarchy -check -top batch"]
+    lines += [f"setattr -set {style} {name}/m:*" for kernel in kernels for name, style in kernel.roms]
+    lines += ["proc", "check -assert", "select -assert-none t:$dlatch t:$adlatch t:$dlatchsr"]
+    lines += [f"{synth} -top batch", "check -assert"]
+    if target == GENERIC:
+        lines += ["opt_clean", "techmap t:$mul %n", "aigmap", "opt_clean -purge"]
+    elif models:
         cells = f"+/{MODELS[synth.split()[0]]}/cells_sim.v"
         lines += [f"techmap -autoproc -D EQUIV -map {cells}", "opt_clean", "proc", "techmap", "aigmap", "opt_clean -purge"]
     (folder / "batch.ys").write_text("\n".join([*lines, "write_json batch.json"]) + "\n")

@@ -33,6 +33,7 @@ class Kernel:
         constants: inputs that a proof holds at one value.
         states: outputs that come from registers which read themselves, such as sums.
         cuts: whether multiplications stay unknown, with operands and products as ports.
+        roms: names of constant memories, and the attribute with which synthesis places them.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Kernel:
     constants: Mapping[str, int] = field(default_factory=lambda: {"enable": 1})
     states: tuple[str, ...] = ()
     cuts: bool = False
+    roms: tuple[tuple[str, str], ...] = ()
 
     @property
     def entity(self) -> str:
@@ -156,7 +158,7 @@ def of_rescale(op: Rescale, entry: Format) -> Requantizer:
 
 def of_lookup(op: Lookup, entry: Format) -> Kernel:
     """The whole core of a table; nothing stalls it."""
-    return _streaming(rendered(op, entry), f"table of {len(op.table)} entries of {op.output}", 2)
+    return _streaming(rendered(op, entry), f"table of {len(op.table)} entries of {op.output}", 2 + 2 * (len(op.table) > 1024))
 
 
 def whole_rescale(op: Rescale, entry: Format) -> Kernel:
@@ -168,4 +170,5 @@ def whole_rescale(op: Rescale, entry: Format) -> Kernel:
 
 def _streaming(files: CoreFiles, title: str, delay: int) -> Kernel:
     sources = tuple((str(name), text) for name, text in files.files)
-    return Kernel(title, sources, {"out_data": delay}, constants={"out_ready": 1, "reset": 0})
+    roms = [(str(name), 'ram_style "block"') for name in files.block_roms] + [(str(name), 'rom_style "logic"') for name in files.logic_roms]
+    return Kernel(title, sources, {"out_data": delay}, constants={"out_ready": 1, "reset": 0}, roms=tuple(roms))

@@ -56,7 +56,7 @@ class Function:
         inputs, outputs = self.ports()
         count = len(next(iter(values.values())))
         words = {
-            literal: packed(values[name] >> place & 1) for name, literals in inputs.items() for place, literal in enumerate(literals)
+            literal: packed((values[name] >> place & 1).astype(np.int64)) for name, literals in inputs.items() for place, literal in enumerate(literals)
         }
         return self._evaluated(outputs, words, -(-count // 64), count)
 
@@ -82,9 +82,9 @@ class Function:
         bits = iter(self.aig.evaluate(flat, words, length))
         found = {}
         for name, literals in outputs.items():
-            number = np.zeros(count, dtype=np.int64)
+            number = np.zeros(count, dtype=np.int64 if len(literals) < 63 else object)
             for place in range(len(literals)):
-                number |= unpacked(next(bits))[:count] << place
+                number |= unpacked(next(bits))[:count].astype(number.dtype) << place
             found[name] = number
         return found
 
@@ -105,10 +105,17 @@ class Netlist:
             elif cell["type"] == "$_DFF_P_":
                 assert wires["C"] == clock, "a register with another clock"
                 self.registers[wires["Q"][0]] = wires["D"][0]
+            elif cell["type"] == "$mul":
+                self._multiplication(wires, cell["parameters"])
             elif cell["type"] == "MULT18X18D":
                 self._multiplier(wires, cell["parameters"])
             else:
                 assert cell["type"] == "$scopeinfo", f"no model of {cell['type']}"
+
+    def _multiplication(self, wires: dict[str, Any], settings: dict[str, Any]) -> None:
+        assert int(settings["A_SIGNED"], 2) == int(settings["B_SIGNED"], 2) == 1
+        for place, net in enumerate(wires["Y"]):
+            self.products[net] = (wires["A"], wires["B"], wires["Y"], place)
 
     def _multiplier(self, wires: dict[str, Any], settings: dict[str, Any]) -> None:
         assert not [name for name, value in settings.items() if name.endswith("_CLK") and value != "NONE"]
