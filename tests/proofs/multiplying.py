@@ -172,7 +172,12 @@ def accumulates(mac: Mac, function: Function) -> Claim:
             name = products[2 * pairs + row, lane] = f"p_{2 * pairs + row}_{lane}"
             if array.selects:
                 joint.append("")
-                products[2 * pairs + row, lane] = f"({activations[lane].verilog} * {factor.verilog})"
+                x = activations[lane].verilog
+                choice = number(0, bits)
+                for value in range(-(1 << (w_bits - 1)), 1 << (w_bits - 1)):
+                    multiple = f"({x} * {number(value, bits)})"
+                    choice = f"({factor.verilog} == {number(value, bits)} ? {multiple} : {choice})"
+                products[2 * pairs + row, lane] = choice
                 continue
             wanted.append(Product(activations[lane], factor))
             witnesses[name] = f"signed [{bits - 1}:0]"
@@ -241,7 +246,7 @@ def multiplies(function: Function, entry: Format, zero_point: int) -> Claim:
     pairs = [(i, j) for i in range(counts[0]) for j in range(counts[1])]
     for (i, j), (index, one, other) in zip(pairs, places, strict=True):
         port = f"product_{index}"
-        term = min(operand_bits, PART_BITS + 1) if False else 2 * (PART_BITS + 1) - 1
+        term = _width(i, counts[0], operand_bits) + _width(j, counts[1], factor_bits + 1)
         ok.append(between(wide(port, len(function.multiplications[index].product), True, bits), term, bits))
         total.append(f"({wide(port, len(function.multiplications[index].product), True, bits)} <<< {PART_BITS * (i + j)})")
     bad = [*operands_bad(function, wanted, places, bits), f"value != total[{value_bits - 1}:0]"]
@@ -254,6 +259,11 @@ def multiplies(function: Function, entry: Format, zero_point: int) -> Claim:
         f"  assign ok = {' && '.join(ok)};\n  assign bad = {' || '.join(bad)};\n"
     )
     return Claim(function, {}, body)
+
+
+def _width(index: int, count: int, bits: int) -> int:
+    """Bits of a part as a signed number."""
+    return bits - PART_BITS * index if index == count - 1 else PART_BITS + 1
 
 
 def _piece(name: str, values: IntArray, index: int, count: int, bits: int) -> Factor:

@@ -51,11 +51,11 @@ def prove(claims: Sequence[Claim], folder: Path, timeout: int = 300) -> int:
     (folder / "claims.v").write_text("".join(_claim(index, claim) for index, claim in enumerate(claims)))
     lines = ["read_json kernels.json", "read_verilog claims.v", "proc", "flatten", "opt_clean"]
     for index in range(len(claims)):
-        solve = f"sat -timeout {timeout} -set ok 1"
+        solve = "sat -set ok 1"
         lines += [f"log CLAIM {index} holds", f"{solve} -prove bad 0 -show-inputs -show-outputs claim_{index}"]
         lines += [f"log CLAIM {index} applies", f"{solve} -show ok claim_{index}"]
     (folder / "claims.ys").write_text("\n".join(lines) + "\n")
-    status, text = run_tool([find_tool("yosys"), "-s", "claims.ys"], folder)
+    status, text = run_tool([find_tool("yosys"), "-s", "claims.ys"], folder, timeout=timeout)
     assert status == 0, text[-2000:]
     sections = dict(re.findall(r"^CLAIM (\d+ \w+)$(.*?)(?=^CLAIM |\Z)", text, re.MULTILINE | re.DOTALL))
     assert len(sections) == 2 * len(claims)
