@@ -67,7 +67,7 @@ class Aig:
             if place < len(b) - 1:
                 total = self.add(total, [self.both(x, bit) for x in row])
             else:  # the sign counts negative
-                total = self.add(total, [self.both(x, bit) ^ bit for x in row], bit)
+                total = self.add(total, [self.differ(self.both(x, bit), bit) for x in row], bit)
         return total
 
     def cone(self, literals: Iterable[int], stop: Mapping[int, object] | None = None) -> list[int]:

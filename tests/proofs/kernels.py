@@ -171,4 +171,4 @@ def whole_rescale(op: Rescale, entry: Format) -> Kernel:
 def _streaming(files: CoreFiles, title: str, delay: int) -> Kernel:
     sources = tuple((str(name), text) for name, text in files.files)
     roms = [(str(name), 'ram_style "block"') for name in files.block_roms] + [(str(name), 'rom_style "logic"') for name in files.logic_roms]
-    return Kernel(title, sources, {"out_data": delay}, constants={"out_ready": 1, "reset": 0}, roms=tuple(roms))
+    return Kernel(title, sources, {"out_data": delay}, constants={"out_ready": 1, "reset": 0, "in_valid": 1, "in_last": 0}, roms=tuple(roms))

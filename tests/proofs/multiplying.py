@@ -152,7 +152,8 @@ def accumulates(mac: Mac, function: Function) -> Claim:
         raw = signed(values["weight"] >> place & ((1 << width) - 1), width)
         return Factor(sliced("weight", place, width, True, bits), raw)
 
-    least, most = int(op.weight.min()), int(op.weight.max())
+    # Of a product that may be asked for; an absent row's weights are zero.
+    reach = corners(array.interval, Interval(min(0, int(op.weight.min())), max(0, int(op.weight.max()))))
     joint: list[str] = []
     for pair in range(pairs):
         for lane in range(lanes):
@@ -160,10 +161,10 @@ def accumulates(mac: Mac, function: Function) -> Claim:
             w0, upper = weight(place, w_bits), weight(place + w_bits, u_bits)
             both = f"(({upper.verilog} + ({w0.verilog} < {number(0, bits)} ? {number(1, bits)} : {number(0, bits)})) <<< {low}) + {w0.verilog}"
             wanted.append(Product(activations[lane], Factor(f"({both})", ((upper.values + (w0.values < 0)) << low) + w0.values)))
-            for row, width in ((2 * pair, low), (2 * pair + 1, array.product_bits)):
+            for row in (2 * pair, 2 * pair + 1):
                 name = products[row, lane] = f"p_{row}_{lane}"
                 witnesses[name] = f"signed [{bits - 1}:0]"
-                ok.append(between(name, width, bits))
+                ok.append(between(name, reach, bits))
             joint.append(f"({products[2 * pair + 1, lane]} <<< {low}) + {products[2 * pair, lane]}")
     for row in range(rows - 2 * pairs):
         for lane in range(lanes):
@@ -181,7 +182,7 @@ def accumulates(mac: Mac, function: Function) -> Claim:
                 continue
             wanted.append(Product(activations[lane], factor))
             witnesses[name] = f"signed [{bits - 1}:0]"
-            ok.append(between(name, array.product_bits, bits))
+            ok.append(between(name, reach, bits))
             joint.append(name)
     places = assigned(function, wanted, values)
     for (index, _, _), text in zip(places, [text for text in joint if text], strict=True):
@@ -196,17 +197,19 @@ def accumulates(mac: Mac, function: Function) -> Claim:
         start = f"(first ? {bias} : {before})" if mac.accumulates else bias
         body += f"  wire signed [{bits - 1}:0] total_{row} = {start} + (({total}) <<< {align});\n"
         bad.append(f"{field('sum', row * sum_bits, sum_bits)} != total_{row}[{sum_bits - 1}:0]")
-    # What the proof takes for granted of packed products: the low one fits its place.
-    reachable = [w * x for w in (least, most, 0) for x in (*array.interval, 0)]
-    assert -(1 << (low - 1)) <= min(reachable) <= max(reachable) < 1 << (low - 1)
     body += f"  assign ok = {' && '.join(ok)};\n  assign bad = {' || '.join(bad)};\n"
     return Claim(function, witnesses, body)
 
 
-def between(name: str, width: int, bits: int) -> str:
-    """Verilog: whether a number fits so many signed bits."""
-    bound = f"({number(1, bits)} <<< {width - 1})"
-    return f"({name} >= -{bound} && {name} < {bound})"
+def between(name: str, bounds: Interval, bits: int) -> str:
+    """Verilog: whether a number lies within bounds."""
+    return f"({name} >= {number(bounds.low, bits)} && {name} <= {number(bounds.high, bits)})"
+
+
+def corners(one: Interval, other: Interval) -> Interval:
+    """Bounds of products."""
+    products = [a * b for a in one for b in other]
+    return Interval(min(products), max(products))
 
 
 def sliced(name: str, low: int, width: int, is_signed: bool, bits: int) -> str:
@@ -246,9 +249,9 @@ def multiplies(function: Function, entry: Format, zero_point: int) -> Claim:
     pairs = [(i, j) for i in range(counts[0]) for j in range(counts[1])]
     for (i, j), (index, one, other) in zip(pairs, places, strict=True):
         port = f"product_{index}"
-        term = _width(i, counts[0], operand_bits) + _width(j, counts[1], factor_bits + 1)
-        ok.append(between(wide(port, len(function.multiplications[index].product), True, bits), term, bits))
-        total.append(f"({wide(port, len(function.multiplications[index].product), True, bits)} <<< {PART_BITS * (i + j)})")
+        product = wide(port, len(function.multiplications[index].product), True, bits)
+        ok.append(between(product, corners(_range(i, counts[0], low, high), _range(j, counts[1], 0, (1 << factor_bits) - 1)), bits))
+        total.append(f"({product} <<< {PART_BITS * (i + j)})")
     bad = [*operands_bad(function, wanted, places, bits), f"value != total[{value_bits - 1}:0]"]
     ok += [f"code_in >= {number(entry.min_code, bits)}", f"code_in <= {number(entry.max_code, bits)}"]
     body = (
@@ -261,9 +264,10 @@ def multiplies(function: Function, entry: Format, zero_point: int) -> Claim:
     return Claim(function, {}, body)
 
 
-def _width(index: int, count: int, bits: int) -> int:
-    """Bits of a part as a signed number."""
-    return bits - PART_BITS * index if index == count - 1 else PART_BITS + 1
+def _range(index: int, count: int, low: int, high: int) -> Interval:
+    """Bounds of a part of a number within bounds."""
+    place = PART_BITS * index
+    return Interval(low >> place, high >> place) if index == count - 1 else Interval(0, (1 << PART_BITS) - 1)
 
 
 def _piece(name: str, values: IntArray, index: int, count: int, bits: int) -> Factor:

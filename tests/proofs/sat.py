@@ -74,9 +74,9 @@ def prove(claims: Sequence[Claim], folder: Path, timeout: int = 300) -> int:
 def _counterexample(text: str) -> str:
     if "model found: FAIL!" not in text:
         return f"undecided: {text[-300:]}"
-    values = re.findall(r"^ +\\(\w+) +(-?\d+) +[0-9a-f]+ +[01]+ *$", text, re.MULTILINE)
+    values = re.findall(r"^ +\\(\w+) +\S+ +\S+ +([01]+) *$", text, re.MULTILINE)
     assert values, text
-    return "counterexample " + ", ".join(f"{name}={value}" for name, value in values if name not in ("ok", "bad"))
+    return "counterexample " + ", ".join(f"{name}={int(value, 2)}" for name, value in values if name not in ("ok", "bad"))
 
 
 def _claim(index: int, claim: Claim) -> str:
