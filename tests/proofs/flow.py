@@ -42,7 +42,9 @@ def batch_entity(kernels: Sequence[Kernel]) -> str:
                 ports.append(f"{outside} : {way} " + (f"std_logic_vector({bits - 1} downto 0)" if bits else "std_logic"))
         instances.append(f"  {kernel.entity}_i : entity work.{kernel.entity} port map ({', '.join(wires)});\n")
     return (
-        "library ieee;\nuse ieee.std_logic_1164.all;\nentity batch is\n  port (\n    " + ";\n    ".join(ports) + "\n  );\nend entity batch;\n"
+        "library ieee;\nuse ieee.std_logic_1164.all;\nentity batch is\n  port (\n    "
+        + ";\n    ".join(ports)
+        + "\n  );\nend entity batch;\n"
         f"architecture rtl of batch is\nbegin\n{''.join(instances)}end architecture rtl;\n"
     )
 

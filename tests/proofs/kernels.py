@@ -128,7 +128,8 @@ def of_linear(op: Linear, entry: FixedPoint) -> Requantizer:
     """The requantizer of a layer, with the bounds of its sums."""
     files = rendered(op, entry, (op.in_features,))
     sums = op.sums(TensorType((op.in_features,), entry), Interval.of(entry))
-    title = f"sum {sums.low} ... {sums.high} of {op.accumulator} to {op.output}, {op.rounding}, {op.overflow}, {op.low} ... {op.high}"
+    rules = f"{op.rounding}, {op.overflow}, {op.low} ... {op.high}"
+    title = f"sum {sums.low} ... {sums.high} of {op.accumulator} to {op.output}, {rules}"
     kernel = Kernel(title, part(files, "_requantizer"), {"result": requantizer_stages(op.dropped, op.rounding)})
     return Requantizer(kernel, op.accumulator, sums, op.dropped, op.output, op.rounding, op.overflow, op.low, op.high, 0, op)
 
@@ -170,5 +171,13 @@ def whole_rescale(op: Rescale, entry: Format) -> Kernel:
 
 def _streaming(files: CoreFiles, title: str, delay: int) -> Kernel:
     sources = tuple((str(name), text) for name, text in files.files)
-    roms = [(str(name), 'ram_style "block"') for name in files.block_roms] + [(str(name), 'rom_style "logic"') for name in files.logic_roms]
-    return Kernel(title, sources, {"out_data": delay}, constants={"out_ready": 1, "reset": 0, "in_valid": 1, "in_last": 0}, roms=tuple(roms))
+    roms = [(str(name), 'ram_style "block"') for name in files.block_roms] + [
+        (str(name), 'rom_style "logic"') for name in files.logic_roms
+    ]
+    return Kernel(
+        title,
+        sources,
+        {"out_data": delay},
+        constants={"out_ready": 1, "reset": 0, "in_valid": 1, "in_last": 0},
+        roms=tuple(roms),
+    )

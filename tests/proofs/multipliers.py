@@ -13,21 +13,33 @@ from tests.proofs.kernels import Kernel, whole_rescale
 from tests.proofs.multiplying import Mac, of_factors, of_layer
 
 F = FixedPoint
+BYTE = F(8, 0)
 BLOCK_BITS = 18
 INPUT_BITS = 16
 
 
-def layer(rows: list[list[int]], weight: FixedPoint, entry: FixedPoint, bias: list[int] | None = None, align: int = 0) -> Linear:
+def layer(
+    rows: list[list[int]], weight: FixedPoint, entry: FixedPoint, bias: list[int] | None = None, align: int = 0
+) -> Linear:
     """A layer that gives its exact sums."""
     exact = F(52, entry.frac_bits + weight.frac_bits + align)
-    op = Linear(np.array(rows), weight, np.array(bias or [0] * len(rows)), exact, exact, Rounding.FLOOR, Overflow.SATURATE,
-                exact.min_code, exact.max_code)  # fmt: skip
+    op = Linear(
+        np.array(rows),
+        weight,
+        np.array(bias or [0] * len(rows)),
+        exact,
+        exact,
+        Rounding.FLOOR,
+        Overflow.SATURATE,
+        exact.min_code,
+        exact.max_code,
+    )
     (node,) = run_passes(chain(op, entry=entry, shape=(len(rows[0]),)), OPTIMISE).nodes
     assert isinstance(node.op, Linear)
     return node.op
 
 
-def extremes(bits: int, columns: int, rows: int, bias: int = 0, align: int = 0, entry: FixedPoint = F(8, 0)) -> Linear:
+def extremes(bits: int, columns: int, rows: int, bias: int = 0, align: int = 0, entry: FixedPoint = BYTE) -> Linear:
     """A layer with the most negative and the largest weight of a width in every row."""
     low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
     weights = [[(low, high)[(row + column) % 2] for column in range(columns)] for row in range(rows)]
@@ -35,7 +47,7 @@ def extremes(bits: int, columns: int, rows: int, bias: int = 0, align: int = 0, 
 
 
 def packed_pairs() -> list[tuple[int, int, bool]]:
-    """Bits of activations, of weights, and whether activations are signed, of which two products fit one block of 18 x 18 bits."""
+    """Bits of activations, of weights, and their sign, where two products fit a block of 18 x 18 bits."""
     found = []
     for weight in range(3, 9):
         for activation in range(1, BLOCK_BITS):
@@ -55,8 +67,18 @@ def selected() -> list[tuple[Mac, FixedPoint]]:
     """Weights of one and two bits: no multiplier. One product, and trees of up to three."""
     found = []
     for signed in (True, False):
-        for bits, activation, lanes, rows in [(1, 12, 1, 1), (2, 12, 1, 1), (1, 1, 1, 1), (2, 1, 1, 1), (2, 5, 1, 3), (1, 6, 2, 1),
-                                              (2, 5, 2, 1), (2, 3, 3, 1), (1, 4, 3, 1), (2, 3, 2, 2)]:  # fmt: skip
+        for bits, activation, lanes, rows in [
+            (1, 12, 1, 1),
+            (2, 12, 1, 1),
+            (1, 1, 1, 1),
+            (2, 1, 1, 1),
+            (2, 5, 1, 3),
+            (1, 6, 2, 1),
+            (2, 5, 2, 1),
+            (2, 3, 3, 1),
+            (1, 4, 3, 1),
+            (2, 3, 2, 2),
+        ]:
             entry = F(activation, 0, signed)
             found.append((of_layer(extremes(bits, lanes, rows, entry=entry), entry, Lanes(lanes, rows), cuts=False), entry))
     return found
@@ -65,7 +87,14 @@ def selected() -> list[tuple[Mac, FixedPoint]]:
 def small_macs() -> list[tuple[Mac, FixedPoint]]:
     """A step of multiplying and accumulating with so few bits that all are tried, the state included."""
     found = []
-    for bits, activation, signed, bias in [(3, 2, True, 0), (2, 3, True, 0), (2, 3, False, 0), (3, 1, True, 0), (2, 2, True, 2), (1, 4, True, 0)]:
+    for bits, activation, signed, bias in [
+        (3, 2, True, 0),
+        (2, 3, True, 0),
+        (2, 3, False, 0),
+        (3, 1, True, 0),
+        (2, 2, True, 2),
+        (1, 4, True, 0),
+    ]:
         entry = F(activation, 0, signed)
         found.append((of_layer(extremes(bits, 2, 2, bias, entry=entry), entry, cuts=False), entry))
     return found

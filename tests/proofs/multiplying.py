@@ -109,7 +109,9 @@ def assigned(function: Function, wanted: Sequence[Product], values: Mapping[str,
             for order in ((f"a_{index}", f"b_{index}"), (f"b_{index}", f"a_{index}"))
             if (operands[order[0]] == product.one.values).all() and (operands[order[1]] == product.other.values).all()
         ]
-        assert fitting, f"{function.kernel.title}: no multiplier has the operands {product.one.verilog}, {product.other.verilog}"
+        assert fitting, (
+            f"{function.kernel.title}: no multiplier has the operands {product.one.verilog}, {product.other.verilog}"
+        )
         places.append(fitting[0])
         left.remove(fitting[0][0])
     assert not left, f"{function.kernel.title}: {len(left)} multipliers more than products"
@@ -159,8 +161,11 @@ def accumulates(mac: Mac, function: Function) -> Claim:
         for lane in range(lanes):
             place = (u_bits + w_bits) * (lanes * pair + lane)
             w0, upper = weight(place, w_bits), weight(place + w_bits, u_bits)
-            both = f"(({upper.verilog} + ({w0.verilog} < {number(0, bits)} ? {number(1, bits)} : {number(0, bits)})) <<< {low}) + {w0.verilog}"
-            wanted.append(Product(activations[lane], Factor(f"({both})", ((upper.values + (w0.values < 0)) << low) + w0.values)))
+            one_more = f"({w0.verilog} < {number(0, bits)} ? {number(1, bits)} : {number(0, bits)})"
+            both = f"(({upper.verilog} + {one_more}) <<< {low}) + {w0.verilog}"
+            wanted.append(
+                Product(activations[lane], Factor(f"({both})", ((upper.values + (w0.values < 0)) << low) + w0.values))
+            )
             for row in (2 * pair, 2 * pair + 1):
                 name = products[row, lane] = f"p_{row}_{lane}"
                 witnesses[name] = f"signed [{bits - 1}:0]"
@@ -227,8 +232,8 @@ def of_factors(op: Rescale, entry: Format, interval: Interval | None = None) -> 
 
 
 def multiplies(function: Function, entry: Format, zero_point: int) -> Claim:
-    """``value = (code - zero_point) * factor`` modulo 2**bits of the value: operands are the parts of both, and value is the sum
-    of the parts' products, each at its place."""
+    """``value = (code - zero_point) * factor`` modulo 2**bits of the value: operands are the parts of both, and value is the
+    sum of the parts' products, each at its place."""
     code_bits, factor_bits = len(function.inputs["code"]), len(function.inputs["factor"])
     value_bits = len(function.outputs["value"])
     low, high = entry.min_code - zero_point, entry.max_code - zero_point
@@ -238,7 +243,9 @@ def multiplies(function: Function, entry: Format, zero_point: int) -> Claim:
     values = random_inputs(function)
     # Codes that a symmetric format leaves out may give anything.
     codes = signed(values["code"], code_bits) if entry.signed else values["code"]
-    values["code"] = np.where((codes < entry.min_code) | (codes > entry.max_code), entry.max_code, codes) & ((1 << code_bits) - 1)
+    values["code"] = np.where((codes < entry.min_code) | (codes > entry.max_code), entry.max_code, codes) & (
+        (1 << code_bits) - 1
+    )
     codes = signed(values["code"], code_bits) if entry.signed else values["code"]
     wanted, total, ok = [], [], []
     for i in range(counts[0]):
@@ -247,10 +254,12 @@ def multiplies(function: Function, entry: Format, zero_point: int) -> Claim:
             wanted.append(Product(one, _piece("f", values["factor"], j, counts[1], bits)))
     places = assigned(function, wanted, values)
     pairs = [(i, j) for i in range(counts[0]) for j in range(counts[1])]
-    for (i, j), (index, one, other) in zip(pairs, places, strict=True):
+    for (i, j), (index, _, _) in zip(pairs, places, strict=True):
         port = f"product_{index}"
         product = wide(port, len(function.multiplications[index].product), True, bits)
-        ok.append(between(product, corners(_range(i, counts[0], low, high), _range(j, counts[1], 0, (1 << factor_bits) - 1)), bits))
+        ok.append(
+            between(product, corners(_range(i, counts[0], low, high), _range(j, counts[1], 0, (1 << factor_bits) - 1)), bits)
+        )
         total.append(f"({product} <<< {PART_BITS * (i + j)})")
     bad = [*operands_bad(function, wanted, places, bits), f"value != total[{value_bits - 1}:0]"]
     ok += [f"code_in >= {number(entry.min_code, bits)}", f"code_in <= {number(entry.max_code, bits)}"]

@@ -56,7 +56,9 @@ class Function:
         inputs, outputs = self.ports()
         count = len(next(iter(values.values())))
         words = {
-            literal: packed((values[name] >> place & 1).astype(np.int64)) for name, literals in inputs.items() for place, literal in enumerate(literals)
+            literal: packed((values[name] >> place & 1).astype(np.int64))
+            for name, literals in inputs.items()
+            for place, literal in enumerate(literals)
         }
         return self._evaluated(outputs, words, -(-count // 64), count)
 
@@ -77,7 +79,9 @@ class Function:
             place += len(literals)
         return inputs, {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.outputs}
 
-    def _evaluated(self, outputs: Mapping[str, Sequence[int]], words: dict[int, Any], length: int, count: int) -> dict[str, Codes]:
+    def _evaluated(
+        self, outputs: Mapping[str, Sequence[int]], words: dict[int, Any], length: int, count: int
+    ) -> dict[str, Codes]:
         flat = [literal for literals in outputs.values() for literal in literals]
         bits = iter(self.aig.evaluate(flat, words, length))
         found = {}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from creator.affine import Affine
@@ -38,47 +39,64 @@ FAULTS: list[tuple[str, Rounding, Overflow, str, str]] = [
     ("the tie goes up", Rounding.HALF_EVEN, SATURATE, "when wide(6) = '1' or", "when wide(6) = '1' or wide(23) = '0' or"),
     ("half is a bit too low", Rounding.HALF_UP, SATURATE, "carry(0) <= wide(5)", "carry(0) <= wide(4)"),
     ("the tie goes to zero", Rounding.HALF_AWAY, SATURATE, "wide(23) = '0' or", "wide(23) = '1' or"),
-    ("a dropped bit is not seen", Rounding.TOWARD_ZERO, SATURATE, "wide(5 downto 0) /= \"000000\"", "wide(5 downto 1) /= \"00000\""),
+    (
+        "a dropped bit is not seen",
+        Rounding.TOWARD_ZERO,
+        SATURATE,
+        'wide(5 downto 0) /= "000000"',
+        'wide(5 downto 1) /= "00000"',
+    ),
     ("no carry", Rounding.HALF_UP, WRAP, "kept + carry", "kept"),
-    ("the sign is not extended", Rounding.HALF_UP, SATURATE, "resize(wide(23 downto 6), 19)", "signed('0' & wide(23 downto 6))"),
-    ("a bit of the upper limit is not tested", Rounding.FLOOR, SATURATE, "'0' and rounded(16 downto 7)", "'0' and rounded(16 downto 8)"),
-    ("a limit off by one", Rounding.FLOOR, SATURATE, "\"01111111\"", "\"01111110\""),
-    ("wraps instead of saturating", Rounding.FLOOR, SATURATE, "if rounded(17) = '1' and", "if rounded(17) = '1' and rounded(16) = '0' and"),
-]  # fmt: skip
+    (
+        "the sign is not extended",
+        Rounding.HALF_UP,
+        SATURATE,
+        "resize(wide(23 downto 6), 19)",
+        "signed('0' & wide(23 downto 6))",
+    ),
+    (
+        "a bit of the upper limit is not tested",
+        Rounding.FLOOR,
+        SATURATE,
+        "'0' and rounded(16 downto 7)",
+        "'0' and rounded(16 downto 8)",
+    ),
+    ("a limit off by one", Rounding.FLOOR, SATURATE, '"01111111"', '"01111110"'),
+    (
+        "wraps instead of saturating",
+        Rounding.FLOOR,
+        SATURATE,
+        "if rounded(17) = '1' and",
+        "if rounded(17) = '1' and rounded(16) = '0' and",
+    ),
+]
 
 
-@pytest.mark.parametrize(("rounding", "overflow", "old", "new"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS])
-def test_a_wrong_requantizer_is_refuted(rounding: Rounding, overflow: Overflow, old: str, new: str, tmp_path: Path) -> None:
-    right = of_quantize(quantize(OUTPUT, rounding, overflow), WIDE)
-    wrong = requantizer(rounding, overflow, old, new)
-    made = functions([right.kernel, wrong.kernel], tmp_path)
-    claims = [requantizes(kernel, function) for kernel, function in zip([right, wrong], made, strict=True)]
-    assert prove(claims[:1], tmp_path) == 1
+def test_wrong_requantizers_are_refuted(tmp_path: Path) -> None:
+    right = [of_quantize(quantize(OUTPUT, rounding, overflow), WIDE) for _, rounding, overflow, _, _ in FAULTS]
+    wrong = [requantizer(*fault[1:]) for fault in FAULTS]
+    made = functions([kernel.kernel for kernel in (*right, *wrong)], tmp_path)
+    # One without a fault is proven in the same run.
+    claims = [requantizes(kernel, function) for kernel, function in zip((*right, *wrong), made, strict=True)][len(FAULTS) - 1 :]
     with pytest.raises(RefutedError) as refuted:
         prove(claims, tmp_path)
-    assert refuted.value.args[0].startswith(wrong.kernel.title)
-    found = re.search(r"counterexample r=(\d+), result=(\d+), value=(\d+)", str(refuted.value))
-    assert found, str(refuted.value)
-    # The counterexample is one: the operation gives another code.
-    result, value = int(found[2]), int(found[3])
-    assert made[1].run({"value": array(value)})["result"][0] == result
-    assert made[0].run({"value": array(value)})["result"][0] != result
+    lines = str(refuted.value).splitlines()
+    assert len(lines) == len(FAULTS) == 10
+    for line, kernel, function, good in zip(lines, wrong, made[len(FAULTS) :], made, strict=False):
+        assert line.startswith(kernel.kernel.title)
+        found = re.search(r"counterexample r=(\d+), result=(\d+), value=(\d+)$", line)
+        assert found, line
+        # The counterexample is one: for this value the right kernel gives something else.
+        result, value = int(found[2]), {"value": np.array([int(found[3])])}
+        assert function.run(value)["result"][0] == result != good.run(value)["result"][0]
 
 
-def array(value: int):  # noqa: ANN201
-    import numpy as np
-
-    return np.array([value])
-
-
-@pytest.mark.parametrize(
-    ("old", "new"), [("wide(2) = '1' or", "wide(2) = '0' or"), ("\"01111111\"", "\"01111101\""), ("kept + carry", "kept - carry")]
-)
-def test_exhausting_finds_a_wrong_requantizer(old: str, new: str, tmp_path: Path) -> None:
-    wrong = requantizer(Rounding.HALF_EVEN, SATURATE, old, new, NARROW)
-    (function,) = functions([wrong.kernel], tmp_path)
-    with pytest.raises(AssertionError, match="codes are wrong, first"):
-        compare(wrong, function)
+def test_exhausting_finds_wrong_requantizers(tmp_path: Path) -> None:
+    faults = [("wide(2) = '1' or", "wide(2) = '0' or"), ('"01111111"', '"01111101"'), ("kept + carry", "kept - carry")]
+    wrong = [requantizer(Rounding.HALF_EVEN, SATURATE, *fault, NARROW) for fault in faults]
+    for kernel, function in zip(wrong, functions([found.kernel for found in wrong], tmp_path), strict=True):
+        with pytest.raises(AssertionError, match="codes are wrong, first"):
+            compare(kernel, function)
 
 
 def edited(mac: Mac, old: str, new: str) -> Mac:
@@ -86,28 +104,46 @@ def edited(mac: Mac, old: str, new: str) -> Mac:
 
 
 MACS: list[tuple[str, Callable[[], Mac], str, str]] = [
-    ("an addend without its sign", lambda: multipliers.wide_mac(8, 8, True, 64, 7, 0), "addend <= resize(product,",
-     "addend <= resize(signed('0' & product),"),
-    ("a sum that never starts anew", lambda: multipliers.wide_mac(8, 6, True, 4, 100, 0), "when first = '1' else total", "when first = '1' and enable = '0' else total"),
-    ("half of a bias", lambda: multipliers.wide_mac(8, 6, True, 4, 100, 0), "resize(signed(bias),", "resize(signed(bias(7 downto 1)),"),
+    (
+        "an addend without its sign",
+        lambda: multipliers.wide_mac(8, 8, True, 64, 7, 0),
+        "addend <= resize(product,",
+        "addend <= resize(signed('0' & product),",
+    ),
+    (
+        "a sum that never starts anew",
+        lambda: multipliers.wide_mac(8, 6, True, 4, 100, 0),
+        "when first = '1' else total",
+        "when first = '1' and enable = '0' else total",
+    ),
+    (
+        "half of a bias",
+        lambda: multipliers.wide_mac(8, 6, True, 4, 100, 0),
+        "resize(signed(bias),",
+        "resize(signed(bias(7 downto 1)),",
+    ),
     ("packed without the carry", lambda: multipliers.mac_array(8, 4, True, Lanes(2, 3, True), 8, 0), " + carry;", ";"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("make", "old", "new"), [fault[1:] for fault in MACS], ids=[fault[0] for fault in MACS])
-def test_wrong_sums_are_refuted(make: Callable[[], Mac], old: str, new: str, tmp_path: Path) -> None:
-    wrong = edited(make(), old, new)
-    (function,) = functions([wrong.kernel], tmp_path)
-    with pytest.raises(RefutedError, match="counterexample a_0=.*activation="):
-        prove([accumulates(wrong, function)], tmp_path)
+def test_wrong_sums_are_refuted(tmp_path: Path) -> None:
+    wrong = [edited(make(), old, new) for _, make, old, new in MACS]
+    made = functions([mac.kernel for mac in wrong], tmp_path)
+    with pytest.raises(RefutedError) as refuted:
+        prove([accumulates(mac, function) for mac, function in zip(wrong, made, strict=True)], tmp_path)
+    lines = str(refuted.value).splitlines()
+    assert len(lines) == len(MACS) == 4
+    for line, mac in zip(lines, wrong, strict=True):
+        assert line.startswith(mac.kernel.title)
+        assert re.search("counterexample a_0=.*activation=", line)
 
 
-@pytest.mark.parametrize(("old", "new"), [(" + carry;", ";"), ("carry := '0' &", "carry := '0' & not")])
-def test_exhausting_finds_wrong_packed_products(old: str, new: str, tmp_path: Path) -> None:
-    wrong = edited(multipliers.packed(5, 3, True), old, new)
-    (function,) = functions([wrong.kernel], tmp_path)
-    with pytest.raises(AssertionError, match="row 1: .* sums are wrong, first with"):
-        compare_sums(wrong, function)
+def test_exhausting_finds_wrong_packed_products(tmp_path: Path) -> None:
+    faults = [(" + carry;", ";"), ("carry := '0' &", "carry := '0' & not")]
+    wrong = [edited(multipliers.packed(5, 3, True), *fault) for fault in faults]
+    for mac, function in zip(wrong, functions([mac.kernel for mac in wrong], tmp_path), strict=True):
+        with pytest.raises(AssertionError, match=r"row 1: .* sums are wrong, first with"):
+            compare_sums(mac, function)
 
 
 def test_a_part_that_is_added_at_another_place_is_refuted(tmp_path: Path) -> None:
@@ -115,7 +151,7 @@ def test_a_part_that_is_added_at_another_place_is_refuted(tmp_path: Path) -> Non
     kernel = multipliers.factor_kernel(entry, [65535, 32769])
     wrong = kernel.edited("+ product_1", "- product_1")
     (function,) = functions([wrong], tmp_path)
-    with pytest.raises(RefutedError, match="counterexample .*product_1="):
+    with pytest.raises(RefutedError, match=r"counterexample .*product_1="):
         prove([multiplies(function, entry, 0)], tmp_path)
 
 

@@ -69,15 +69,13 @@ def compare(cases: Sequence[Case], folder: Path, record: Record) -> None:
     record("proofs", len(cases))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_every_entry(case: Case, tmp_path: Path, record_property: Record) -> None:
-    compare([case], tmp_path, record_property)
+def test_every_entry(tmp_path: Path, record_property: Record) -> None:
+    compare(CASES, tmp_path, record_property)
 
 
 @pytest.mark.extended
-@pytest.mark.parametrize("case", MORE, ids=str)
-def test_every_entry_of_more_tables(case: Case, tmp_path: Path, record_property: Record) -> None:
-    compare([case], tmp_path, record_property)
+def test_every_entry_of_more_tables(tmp_path: Path, record_property: Record) -> None:
+    compare(MORE, tmp_path, record_property)
 
 
 def test_a_wrong_entry_is_found(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_narrow_ones_are_exhausted(tmp_path: Path, record_property: Record) -> N
 
 def test_wide_ones_are_proven(tmp_path: Path, record_property: Record) -> None:
     kernels = requantizers.modes(requantizers.BASIC)
-    assert len(kernels) == 50
+    assert len(kernels) == 40
     prove_all(kernels, tmp_path, record_property)
 
 
@@ -73,8 +73,8 @@ def test_the_specification_agrees_with_the_operation(tmp_path: Path, record_prop
 
 
 def test_limits_sums_and_products_are_proven(tmp_path: Path, record_property: Record) -> None:
-    kernels = requantizers.limits()[::2] + requantizers.sums()[::10] + requantizers.products()[::9]
-    assert len(kernels) == 27
+    kernels = requantizers.limits()[::3] + requantizers.sums()[::15] + requantizers.products()[::13]
+    assert len(kernels) == 19
     prove_all(kernels, tmp_path, record_property)
 
 
@@ -110,5 +110,5 @@ def test_other_devices(target: str, tmp_path: Path, record_property: Record) -> 
 def test_a_pipeline_of_another_length_is_found(tmp_path: Path) -> None:
     kernel = of_quantize(quantize(F(8, 4)), F(20, 10)).kernel
     longer = replace(kernel, latency={"result": 3})
-    with pytest.raises(AssertionError, match="result is 2 registers behind, not 3"):
+    with pytest.raises(AssertionError, match=r"result is 2 registers behind, not 3"):
         functions([longer], tmp_path)
