@@ -108,7 +108,7 @@ WIDE: list[tuple[int, int, bool, int, int, int]] = [
     (17, 3, False, 5, 1 << 20, 0),
     (18, 18, True, 2, 3, 2),
     (9, 16, True, 7, 11, 4),
-    (3, 16, False, 3, 9, 0),
+    (9, 16, False, 3, 9, 0),
 ]
 """Bits of activations and weights, sign, inputs, bias, align: one multiplier, proven."""
 
@@ -141,7 +141,7 @@ FACTORS: list[tuple[Format, list[int]]] = [
     (Affine(0.2, -100, 8), [65535, 3]),
     (Affine(0.2, 255, 8, signed=False), [40001, 5]),
     (F(51, 0), [1023, 5]),
-    (F(35, 0, signed=False), [2**27 + 1, 3]),
+    (F(35, 0, signed=False), [2**26 + 1, 3]),
     (F(20, 0), [65535, 32769]),
     (Affine(0.2, 77, 24), [2**17 - 1, 1]),
     (F(43, 0), [2**19 + 7, 1]),
