@@ -1,305 +1,283 @@
-"""Runs a netlist of ECP5 cells cycle by cycle, from the state after configuration. One clock, rising edges.
+"""Runs the netlist that synthesis leaves cycle by cycle, from the state after configuration. One clock, rising edges.
 
-Only what synthesis of this project's designs uses; anything else is an error. The registers of multipliers and memories are
-modelled after Lattice's usage guides for sysDSP and sysMEM, the rest after Yosys's own simulation models.
+The netlist becomes one Python function, in which every net is a local variable: a thousand cells take a tenth of a millisecond
+a cycle. What cells do is in ``cells_*.py``, one file a family; a cell or a setting that is not there is an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from typing import Any
 
-Cell = dict[str, Any]
-Step = Callable[[], None]
+Expression = str
+"""Python over nets, which are named n2, n3 ... in it."""
+
+CONSTANTS = {"GND": ("G", "0"), "VCC": ("V", "1"), "VLO": ("Z", "0"), "VHI": ("Z", "1")}
+"""Cells that drive a constant: the port and the value."""
+
+_NET = re.compile(r"\bn\d+\b")
+
+
+class Cell:
+    """A cell of a netlist that ``write_json`` made, its connections as expressions; a bit that is open or undefined is 0.
+
+    Args:
+        description: as in the netlist.
+        constants: nets that are always 0 or 1.
+    """
+
+    def __init__(self, description: dict[str, Any], constants: dict[str, Expression]) -> None:
+        self._constants = constants
+        self.kind: str = description["type"]
+        self.parameters: dict[str, str] = description["parameters"]
+        self._connections: dict[str, list[int | str]] = description["connections"]
+
+    def nets(self, *ports: str) -> list[Expression]:
+        """The bits of ports, the lowest first."""
+        found = [_expression(bit) for port in ports for bit in self._connections.get(port, [])]
+        return [self._constants.get(net, net) for net in found]
+
+    def net(self, port: str, default: Expression = "0") -> Expression:
+        """The bit of a port that has one."""
+        bits = self.nets(port) or [default]
+        assert len(bits) == 1, f"{self.kind}.{port} has {len(bits)} bits"
+        return bits[0]
+
+    def bus(self, name: str, width: int) -> list[Expression]:
+        """The ports ``name0``, ``name1`` ..."""
+        return [self.net(f"{name}{place}") for place in range(width)]
+
+    def text(self, name: str, default: str = "") -> str:
+        """A parameter that is text; where text looks like a number ``write_json`` appends a space."""
+        return self.parameters.get(name, default).strip()
+
+    def number(self, name: str, default: int = 0) -> int:
+        """A parameter that is a number: in binary, or in hexadecimal as text. Undefined bits are 0."""
+        found = self.text(name)
+        if found.startswith("0x"):
+            return int(found, 16)
+        return int(found.replace("x", "0"), 2) if found else default
+
+    def require(self, **settings: str | int) -> None:
+        """Fails if a parameter is there and has another value."""
+        for name, value in settings.items():
+            found = self.number(name, value) if isinstance(value, int) else self.text(name, value)
+            assert found == value, f"{self.kind} with {name}={found} is not modelled"
+
+    def tied(self, value: str, *ports: str) -> None:
+        """Fails if a bit of these ports is not this constant."""
+        for port in ports:
+            found = set(self.nets(port)) - {value}
+            assert not found, f"{self.kind}.{port} is not tied to {value}"
+
+
+Model = Callable[["Netlist", Cell], None]
+
+
+def _expression(bit: int | str) -> Expression:
+    return f"n{bit}" if isinstance(bit, int) else {"0": "0", "1": "1", "x": "0", "z": "0"}[bit]
+
+
+def number(nets: Iterable[Expression]) -> Expression:
+    """Bits, the lowest first, as one number."""
+    parts = [f"{net} << {place}" if place else net for place, net in enumerate(nets) if net != "0"]
+    return f"({' | '.join(parts) or '0'})"
+
+
+def signed(nets: list[Expression], sign: Expression) -> Expression:
+    """Bits as a number, in two's complement where ``sign`` is 1."""
+    if sign == "0":
+        return number(nets)
+    top = nets[-1] if sign == "1" else f"({nets[-1]} & {sign})"
+    return f"({number(nets)} - ({top} << {len(nets)}))"
 
 
 class Netlist:
-    """The module of a netlist that ``write_json`` made. ``values`` has the value of each net; nets 0 and 1 are constants."""
+    """The module of a netlist that ``write_json`` made, of cells of a family of devices."""
 
-    def __init__(self, module: dict[str, Any]) -> None:
-        self.ports = {name: [self._net(bit) for bit in port["bits"]] for name, port in module["ports"].items()}
-        top = 1 + max(
-            max(map(self._net, bits), default=1) for cell in module["cells"].values() for bits in cell["connections"].values()
-        )
-        self.values = [0] * (1 + max(top, *(net for nets in self.ports.values() for net in nets)))
-        self.values[1] = 1
-        self.states: list[Callable[[], Step]] = []
-        self.now: list[Step] = []
-        pending: list[tuple[set[int], set[int], Step]] = []
-        for cell in module["cells"].values():
-            if cell["type"] == "$scopeinfo":
-                continue
-            reads, writes, step = getattr(self, f"_{cell['type'].lower()}")(cell)
-            if step is not None:
-                pending.append((set(reads), set(writes), step))
-        self._order(pending)
+    def __init__(self, module: dict[str, Any], family: str = "ecp5") -> None:
+        models: dict[str, Model] = import_module(f"tests.synthesis.cells_{family}").MODELS
+        self._combinational: list[tuple[list[str], str]] = []
+        self._groups: dict[tuple[str, str, bool], list[tuple[str, str, int]]] = {}
+        self._before: list[str] = []
+        self._after: list[str] = []
+        self._start: dict[str, int] = {}
+        self.objects: dict[str, Any] = {}
+        self._names, self._nodes = 0, 10**9
+        cells = [cell for cell in module["cells"].values() if cell["type"] != "$scopeinfo"]
+        self._read = {_expression(bit) for port in module["ports"].values() for bit in port["bits"]}
+        for cell in cells:
+            for port, bits in cell["connections"].items():
+                if cell["port_directions"][port] == "input":
+                    self._read |= set(map(_expression, bits))
+        sources = [(cell, CONSTANTS[cell["type"]]) for cell in cells if cell["type"] in CONSTANTS]
+        constants = {_expression(cell["connections"][port][0]): value for cell, (port, value) in sources}
+        for cell in cells:
+            if cell["type"] not in CONSTANTS:
+                models[cell["type"]](self, Cell(cell, constants))
+        self._shown = [
+            number(constants.get(net, net) for net in map(_expression, port["bits"]))
+            for port in module["ports"].values()
+            if port["direction"] == "output"
+        ]
+        self._ports = {
+            direction: {name: port["bits"] for name, port in module["ports"].items() if port["direction"] == direction}
+            for direction in ("input", "output")
+        }
+        self._inputs = dict.fromkeys(self._ports["input"], 0)
+        self._outputs: dict[str, int] = {}
+        self._clocked = False
+        self._run = self._compiled()
+        next(self._run)
 
-    def _order(self, pending: list[tuple[set[int], set[int], Step]]) -> None:
-        made = {net for _, writes, _ in pending for net in writes}
-        waiting: dict[int, list[int]] = {}
-        missing = [len(reads & made) for reads, _, _ in pending]
-        for index, (reads, _, _) in enumerate(pending):
-            for net in reads & made:
-                waiting.setdefault(net, []).append(index)
-        ready = [index for index, count in enumerate(missing) if not count]
-        for index in ready:
-            self.now.append(pending[index][2])
-            for net in pending[index][1]:
-                for other in waiting.get(net, []):
-                    missing[other] -= 1
-                    if not missing[other]:
-                        ready.append(other)
-        assert len(ready) == len(pending), "a combinational loop"
+    # What models call.
+
+    def assign(self, net: str | None, value: Expression) -> None:
+        """A net that follows others at once; an open output is ``None``."""
+        if net in self._read:
+            self._combinational.append(([str(net)], f"{net} = {value}"))
+
+    def spread(self, nets: Iterable[str | None], value: Expression) -> None:
+        """Nets that show the bits of a number, which follows others at once."""
+        wanted = [(place, net) for place, net in enumerate(nets) if net in self._read]
+        name = self.fresh()
+        lines = [f"{name} = {value}", *(f"{net} = {name} >> {place} & 1" for place, net in wanted)]
+        if wanted:
+            self._combinational.append(([str(net) for _, net in wanted], "; ".join(lines)))
+
+    def flip_flop(
+        self,
+        output: str,
+        data: Expression,
+        enable: Expression = "1",
+        reset: Expression = "0",
+        *,
+        value: int = 0,
+        start: int = 0,
+        gated: bool = False,
+    ) -> None:
+        """A register of one bit.
+
+        Args:
+            output, data, enable, reset: nets; the reset is synchronous.
+            value: what the reset sets it to.
+            start: its value after configuration.
+            gated: whether the reset needs the enable.
+        """
+        self._start[output] = start
+        self._groups.setdefault((enable, reset, gated), []).append((output, data, value))
+
+    def register(self, value: Expression, enable: Expression = "1", name: str = "") -> Expression:
+        """A register of a number, 0 at the start; its name, which is new unless it is given."""
+        name = name or self.fresh()
+        self._start[name] = 0
+        self.edge(f"{name}_next = ({value}) if {enable} else {name}", f"{name} = {name}_next")
+        return name
+
+    def edge(self, before: str, after: str) -> None:
+        """What happens at a clock edge: ``before`` for all cells, and then ``after`` for all cells."""
+        self._before.append(before)
+        self._after.append(after)
+
+    def node(self) -> str:
+        """A new net, inside a cell."""
+        self._nodes += 1
+        net = f"n{self._nodes}"
+        self._read.add(net)
+        return net
+
+    def share(self, thing: object) -> str:
+        """The name under which expressions reach an object."""
+        name = f"object{len(self.objects)}"
+        self.objects[name] = thing
+        return name
+
+    def fresh(self) -> str:
+        """A new name for a number."""
+        self._names += 1
+        return f"w{self._names}"
+
+    # What tests call.
+
+    def write(self, port: str, value: int) -> None:
+        """Sets an input."""
+        self._inputs[port] = value
 
     def settle(self) -> None:
         """Computes every net from the inputs and the state."""
-        for step in self.now:
-            step()
-
-    def clock(self) -> None:
-        """A rising edge."""
-        for commit in [prepare() for prepare in self.states]:
-            commit()
-
-    def write(self, port: str, value: int) -> None:
-        for place, net in enumerate(self.ports[port]):
-            self.values[net] = value >> place & 1
+        found = self._run.send((self._clocked, *self._inputs.values()))
+        self._outputs, self._clocked = dict(zip(self._ports["output"], found, strict=True)), False
 
     def read(self, port: str) -> int:
-        return self._number(self.ports[port])
+        """An output, as it was settled."""
+        return self._outputs[port]
 
-    @staticmethod
-    def _net(bit: int | str) -> int:
-        return bit if isinstance(bit, int) else {"0": 0, "1": 1, "x": 0}[bit]
+    def clock(self) -> None:
+        """A rising edge, with every net as it was settled."""
+        self._clocked = True
 
-    def _nets(self, cell: Cell, *ports: str) -> list[int]:
-        return [self._net(bit) for port in ports for bit in cell["connections"][port]]
+    # How the function is made.
 
-    def _bus(self, cell: Cell, name: str, width: int) -> list[int]:
-        return self._nets(cell, *(f"{name}{place}" for place in range(width)))
+    def _compiled(self) -> Any:
+        inputs = [f"i{index}" for index in range(len(self._ports["input"]))]
+        taken = [
+            (f"n{bit}", f"{name} >> {place} & 1")
+            for name, bits in zip(inputs, self._ports["input"].values(), strict=True)
+            for place, bit in enumerate(bits)
+        ]
+        driven = [net for nets, _ in self._combinational for net in nets] + [*self._start, *(net for net, _ in taken)]
+        assert len(driven) == len(set(driven)), "a net with several drivers"
+        self._before += [self._clocked_group(index, key) for index, key in enumerate(self._groups)]
+        for index, group in enumerate(self._groups.values()):
+            names = "".join(f"{output}, " for output, _, _ in group)
+            self._after.append(f"if g{index} is not None: {names.rstrip()} = g{index}")
+        body = [line for _, line in self._ordered(driven, [*self._shown, *self._before])]
+        lines = [
+            "def run():",
+            *(f" {name} = {value}" for name, value in self._start.items()),
+            " found = None",
+            " while True:",
+            f"  clocked, {', '.join(inputs)} = yield found",
+            "  if clocked:",
+            *(f"   {line}" for line in [*self._before, *self._after, "pass"]),
+            *(f"  {net} = {value}" for net, value in taken),
+            *(f"  {line}" for line in body),
+            f"  found = ({', '.join(self._shown)},)",
+        ]
+        space = dict(self.objects)
+        exec(compile("\n".join(lines), "netlist", "exec"), space)
+        return space["run"]()
 
-    def _number(self, nets: list[int]) -> int:
-        return sum(self.values[net] << place for place, net in enumerate(nets))
+    def _clocked_group(self, index: int, key: tuple[str, str, bool]) -> str:
+        enable, reset, gated = key
+        data = f"({''.join(f'{data}, ' for _, data, _ in self._groups[key])})"
+        values = f"({''.join(f'{value}, ' for _, _, value in self._groups[key])})"
+        if gated:
+            return f"g{index} = ({values} if {reset} else {data}) if {enable} else None"
+        return f"g{index} = {values} if {reset} else {data} if {enable} else None"
 
-    def _drive(self, nets: list[int], number: int) -> None:
-        for place, net in enumerate(nets):
-            self.values[net] = number >> place & 1
-
-    def _lut4(self, cell: Cell) -> tuple[list[int], list[int], Step]:
-        a, b, c, d = inputs = self._nets(cell, *"ABCD")
-        (z,) = self._nets(cell, "Z")
-        table, v = int(cell["parameters"]["INIT"], 2), self.values
-
-        def step() -> None:
-            v[z] = table >> (v[a] | v[b] << 1 | v[c] << 2 | v[d] << 3) & 1
-
-        return inputs, [z], step
-
-    def _choice(self, cell: Cell, *ports: str) -> tuple[list[int], list[int], Step]:
-        one, zero, select = inputs = self._nets(cell, *ports)
-        (z,) = self._nets(cell, "Z")
-        v = self.values
-
-        def step() -> None:
-            v[z] = v[one] if v[select] else v[zero]
-
-        return inputs, [z], step
-
-    def _pfumx(self, cell: Cell) -> tuple[list[int], list[int], Step]:
-        return self._choice(cell, "ALUT", "BLUT", "C0")
-
-    def _l6mux21(self, cell: Cell) -> tuple[list[int], list[int], Step]:
-        return self._choice(cell, "D1", "D0", "SD")
-
-    def _ccu2c(self, cell: Cell) -> tuple[list[int], list[int], Step]:
-        halves = [self._nets(cell, *(f"{port}{half}" for port in "ABCD")) for half in (0, 1)]
-        tables = [int(cell["parameters"][f"INIT{half}"], 2) for half in (0, 1)]
-        assert cell["parameters"]["INJECT1_0"] == cell["parameters"]["INJECT1_1"] == "NO"
-        (carry_in,) = self._nets(cell, "CIN")
-        outputs = [(cell["connections"].get(port) or [None])[0] for port in ("S0", "S1", "COUT")]
-
-        def step() -> None:
-            carry = self.values[carry_in]
-            for half, table in enumerate(tables):
-                place = self._number(halves[half])
-                four, two = table >> place & 1, table >> (place & 3) & 1
-                if outputs[half] is not None:
-                    self.values[outputs[half]] = four ^ carry
-                carry = carry if four else two
-            if outputs[2] is not None:
-                self.values[outputs[2]] = carry
-
-        return [*halves[0], *halves[1], carry_in], [net for net in outputs if net is not None], step
-
-    def _trellis_ff(self, cell: Cell) -> tuple[list[int], list[int], None]:
-        settings = cell["parameters"]
-        assert (settings["CLKMUX"], settings["LSRMUX"]) == ("CLK", "LSR")
-        always = settings["CEMUX"].strip() == "1"  # the space tells write_json's strings from its numbers
-        assert always or settings["CEMUX"] == "CE"
-        enable, data, reset, output = self._nets(cell, "DI" if always else "CE", "DI", "LSR", "Q")
-        start = int(settings["REGSET"] == "SET")
-        assert settings.get("SRMODE") == "LSR_OVER_CE" or reset == 0
-        v = self.values
-        v[output] = start
-
-        def prepare() -> Step:
-            value = start if v[reset] else v[data] if always or v[enable] else v[output]
-            return lambda: v.__setitem__(output, value)
-
-        self.states.append(prepare)
-        return [], [], None
-
-    def _trellis_dpr16x4(self, cell: Cell) -> tuple[list[int], list[int], Step]:
-        data, place, address, output = (self._nets(cell, port) for port in ("DI", "WAD", "RAD", "DO"))
-        (enable,) = self._nets(cell, "WRE")
-        assert (cell["parameters"]["WCKMUX"], cell["parameters"]["WREMUX"]) == ("WCK", "WRE")
-        words = [0] * 16
-
-        def step() -> None:
-            self._drive(output, words[self._number(address)])
-
-        def prepare() -> Step:
-            where = self._number(place) if self.values[enable] else None
-            word = self._number(data)
-            return lambda: None if where is None else words.__setitem__(where, word)
-
-        self.states.append(prepare)
-        return address, output, step
-
-    def _mult18x18d(self, cell: Cell) -> tuple[list[int], list[int], Step]:
-        settings = cell["parameters"]
-        sides = {side: [*self._bus(cell, side, 18), *self._nets(cell, f"SIGNED{side}")] for side in "AB"}
-        outputs = self._bus(cell, "P", 36)
-        kept = {"A": 0, "B": 0, "P": 0}
-        has = {"A": "REG_INPUTA", "B": "REG_INPUTB", "P": "REG_OUTPUT"}
-        registered = [side for side, name in has.items() if settings.get(f"{name}_CLK", "NONE") == "CLK0"]
-        if registered:
-            (enable,) = self._nets(cell, "CE0")
-            assert self._nets(cell, "RST0") == [0]
-            assert all(settings[f"{has[side]}_CE"] == "CE0" for side in registered)
-
-        def operand(side: str) -> int:
-            code = self._number(sides[side][:18])
-            return code - (self.values[sides[side][18]] * (code >> 17) << 18)
-
-        def product() -> int:
-            a, b = (kept[side] if side in registered else operand(side) for side in "AB")
-            return a * b & (1 << 36) - 1
-
-        def step() -> None:
-            self._drive(outputs, kept["P"] if "P" in registered else product())
-
-        def prepare() -> Step:
-            if not registered or not self.values[enable]:
-                return lambda: None
-            new = {"A": operand("A"), "B": operand("B"), "P": product()}
-            return lambda: kept.update(new)
-
-        self.states.append(prepare)
-        reads = [net for side in "AB" if side not in registered and "P" not in registered for net in sides[side]]
-        return reads, outputs, step
-
-    def _dp16kd(self, cell: Cell) -> tuple[list[int], list[int], Step]:
-        settings = cell["parameters"]
-        bits = [0] * (1024 * 18)
-        for part in range(64):
-            text = settings.get(f"INITVAL_{part:02X}", "0" * 320)[::-1].replace("x", "0")
-            for word in range(16):
-                row = 16 * part + word
-                bits[row * 18 : row * 18 + 18] = [int(bit) for bit in text[word * 20 : word * 20 + 18]]
-        outputs: list[int] = []
-        steps: list[Step] = []
-        assert self._nets(cell, "RSTA", "RSTB") == [0, 0]
-        widths = {side: int(settings[f"DATA_WIDTH_{side}"], 2) for side in "AB"}
-        if 36 in widths.values():
-            self._wide(cell, widths, bits, outputs, steps)
-            widths = {}
-        for side, width in widths.items():
-            assert width in (1, 2, 4, 9, 18)
-            self._side(cell, side, width, bits, outputs, steps)
-
-        def step() -> None:
-            for drive in steps:
-                drive()
-
-        return [], outputs, step
-
-    def _side(self, cell: Cell, side: str, width: int, bits: list[int], outputs: list[int], steps: list[Step]) -> None:
-        address, data = self._bus(cell, f"AD{side}", 14), self._bus(cell, f"DI{side}", 18)
-        word = [(cell["connections"].get(f"DO{side}{place}") or [None])[0] for place in range(width)]
-        enable, out_enable, write = self._nets(cell, f"CE{side}", f"OCE{side}", f"WE{side}")
-        kept = {"latch": [0] * width, "register": [0] * width}
-        shown = {"NOREG": "latch", "OUTREG": "register"}[cell["parameters"][f"REGMODE_{side}"]]
-        outputs += [net for net in word if net is not None]
-
-        def drive() -> None:
-            for net, value in zip(word, kept[shown], strict=True):
-                if net is not None:
-                    self.values[net] = value
-
-        def prepare() -> Step:
-            v = self.values
-            new = {"register": kept["latch"]} if v[out_enable] else {}
-            if not v[enable]:
-                return lambda: kept.update(new)
-            place = self._number(address)
-            # Widths below 9 leave out the ninth bit of each half word.
-            start = (place >> 4) * 18 + (
-                9 * (place >> 3 & 1) + (place & 7 & ~(width - 1) if width < 9 else 0) if width < 18 else 0
-            )
-            new["latch"] = bits[start : start + width]
-            lanes = [v[address[lane // 9]] if width == 18 else 1 for lane in range(width)]
-            stored = [v[data[lane]] if lanes[lane] else bits[start + lane] for lane in range(width)] if v[write] else None
-
-            def commit() -> None:
-                kept.update(new)
-                if stored is not None:
-                    bits[start : start + width] = stored
-
-            return commit
-
-        self.states.append(prepare)
-        steps.append(drive)
-
-    def _wide(self, cell: Cell, widths: dict[str, int], bits: list[int], outputs: list[int], steps: list[Step]) -> None:
-        """A memory of 36 bits: written by side A, read by side B, shown by both sides."""
-        settings = cell["parameters"]
-        modes = {settings["REGMODE_A"], settings["REGMODE_B"]}
-        assert widths["B"] == 36
-        assert len(modes) == 1
-        registered = modes == {"OUTREG"}
-        enable, write, out_enable, other_enable = self._nets(cell, "CEB", "CEA", "OCEB", "OCEA")
-        assert self._nets(cell, "WEA", "WEB") == [1, 0]
-        assert not registered or out_enable == other_enable
-        address, target = self._bus(cell, "ADB", 14), self._bus(cell, "ADA", 14)
-        data = [net for side in "AB" for net in self._bus(cell, f"DI{side}", 18)]
-        word = [(cell["connections"].get(f"DO{side}{place}") or [None])[0] for side in "AB" for place in range(18)]
-        latch, register = [0] * 36, [0] * 36
-        shown = register if registered else latch
-        outputs += [net for net in word if net is not None]
-
-        def drive() -> None:
-            for net, value in zip(word, shown, strict=True):
-                if net is not None:
-                    self.values[net] = value
-
-        def prepare() -> Step:
-            start = (self._number(address) >> 5) * 36
-            new = bits[start : start + 36] if self.values[enable] else latch[:]
-            kept = latch[:] if self.values[out_enable] else register[:]
-            place = (self._number(target) >> 5) * 36
-            writes = self.values[write]
-            lanes = [self.values[target[bit // 9]] for bit in range(36)]  # an enable for each nine bits
-            stored = [
-                self.values[net] if lane else bits[place + i] for i, (net, lane) in enumerate(zip(data, lanes, strict=True))
-            ]
-
-            def commit() -> None:
-                latch[:], register[:] = new, kept
-                if writes:
-                    bits[place : place + 36] = stored
-
-            return commit
-
-        self.states.append(prepare)
-        steps.append(drive)
+    def _ordered(self, driven: list[str], others: list[str]) -> Iterator[tuple[list[str], str]]:
+        """The combinational steps, each behind those that it reads."""
+        maker = {net: index for index, (nets, _) in enumerate(self._combinational) for net in nets}
+        known = set(driven)
+        waiting: dict[int, list[int]] = {}
+        missing = []
+        for index, (nets, line) in enumerate(self._combinational):
+            read = set(_NET.findall(line)) - set(nets)
+            assert read <= known, f"nets without a driver: {sorted(read - known)}"
+            makers = {maker[net] for net in read if net in maker}
+            missing.append(len(makers))
+            for other in makers:
+                waiting.setdefault(other, []).append(index)
+        loose = {net for line in others for net in _NET.findall(line)} - known
+        assert not loose, f"nets without a driver: {sorted(loose)}"
+        ready = [index for index, count in enumerate(missing) if not count]
+        for index in ready:
+            yield self._combinational[index]
+            for other in waiting.get(index, []):
+                missing[other] -= 1
+                if not missing[other]:
+                    ready.append(other)
+        assert len(ready) == len(self._combinational), "a combinational loop"
