@@ -137,8 +137,6 @@ class Parts:
         lone = products - 2 * shared
         each = self.family.multiplier_blocks(array.activation_bits, array.weight_bits)
         self.dsps += shared * self.family.multiplier_blocks(*wide) + lone * each
-        if self.family.widens and lanes.input == 1 and lone:
-            self.dsps += 1 - each
         if not each:
             self.luts["multiply"] += lone * array.activation_bits * array.weight_bits
         self.ffs["product"] += (1 + array.op.far(lanes)) * (shared * sum(wide) + lone * array.product_bits)

@@ -185,7 +185,7 @@ hierarchy -check -top {top}
 {block}{written}proc
 check -assert
 select -assert-none t:$dlatch t:$adlatch t:$dlatchsr
-{self.target.synth} -top {top}
+{self.target.script(top)}
 check -assert
 tee -o stat.json stat -json
 write_json mapped.json

@@ -19,8 +19,6 @@ class Family:
         luts, ffs: what one bit of each kind of logic costs; a kind that is not there costs nothing of its own.
         least_factor, least_product: widths of a multiplier's narrower operand and of its product from which on synthesis takes
             a block; below, lookup tables.
-        widens: whether a core with one input lane has a whole block for one of its products, however narrow: Yosys 0.70 does
-            that on Nexus.
         block_units: how many block RAMs one of these shapes counts.
         ram_cell: words and bits of one distributed RAM; ``None`` where there is none.
         lut_words: words of one bit that a lookup table holds.
@@ -36,7 +34,6 @@ class Family:
     ffs: Mapping[str, float]
     least_factor: int = 2
     least_product: int = 0
-    widens: bool = False
     block_units: float = 1
     ram_cell: tuple[int, int] | None = (16, 4)
     lut_words: int = 16
@@ -132,7 +129,6 @@ NEXUS = Family(
         "sum": 0.859,
     },
     least_factor=4,
-    widens=True,
 )
 GOWIN = Family(
     "gowin",

@@ -16,6 +16,8 @@ class Target:
         name: as on the command line.
         family: whose costs an estimate counts.
         synth: the Yosys script that maps to it.
+        multipliers: rules by which multipliers are mapped before that script, which then maps none: widest operands, narrowest
+            operands, and the cell that Yosys's file of the family makes a block of. Empty: the script does it.
         router: the nextpnr program, or ``None``: no place and route.
         device: nextpnr's arguments that choose device, speed grade and package.
         config: nextpnr's option that writes the configuration, and the file's suffix.
@@ -58,6 +60,25 @@ class Target:
     open_carry: bool = False
     untimed: str = ""
     packs: bool = False
+    multipliers: tuple[tuple[int, int, int, int, str], ...] = ()
+
+    def script(self, top: str) -> str:
+        """The lines of Yosys that map the module ``top``."""
+        if not self.multipliers:
+            return f"{self.synth} -top {top}"
+        rules = [
+            f"techmap -map +/mul2dsp.v -D DSP_A_MAXWIDTH={most_a} -D DSP_B_MAXWIDTH={most_b}"
+            f" -D DSP_A_MINWIDTH={least_a} -D DSP_B_MINWIDTH={least_b} -D DSP_NAME={name}\nchtype -set $mul t:$__soft_mul"
+            for most_a, most_b, least_a, least_b, name in self.multipliers
+        ]
+        steps = [
+            f"{self.synth} -top {top} -run begin:coarse",
+            *("flatten", "opt", "wreduce", "peepopt", "opt_clean"),
+            *rules,
+            "techmap -map +/lattice/dsp_map_nexus.v",
+            f"{self.synth} -top {top} -nodsp -run coarse:",
+        ]
+        return "\n".join(steps)
 
 
 def _capacity(luts: int, ffs: int, brams: int, dsps: int) -> dict[str, int]:
@@ -164,6 +185,15 @@ _LIFCL_40 = Target(
     pin_file=("--pdc=", "pdc", "ldc_set_location -site {{{site}}} [get_ports {{{port}}}]"),
     pack=("pack", "network.fasm", "network.bit"),
     open_carry=True,
+    # Yosys 0.70 moves a register before several multipliers into one of them and gives the others zeros: these rules are
+    # its own, without that step.
+    multipliers=(
+        (36, 36, 22, 22, "$__NX_MUL36X36"),
+        (36, 18, 22, 10, "$__NX_MUL36X18"),
+        (18, 18, 10, 4, "$__NX_MUL18X18"),
+        (18, 18, 4, 10, "$__NX_MUL18X18"),
+        (9, 9, 4, 4, "$__NX_MUL9X9"),
+    ),
 )
 
 

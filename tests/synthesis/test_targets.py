@@ -18,11 +18,11 @@ from tests.synthesis.test_synthesize import FAULTS, TOP
 
 ROUTED = [name for name, target in TARGETS.items() if target.router]
 
-# DSP blocks, and the slowest clock that is still plausible. Two multipliers of 9 x 9 bits are one block of Gowin's.
+# DSP blocks, and the slowest clock that is still plausible. Two multipliers of 9 x 9 bits are one block of Gowin and of Nexus.
 EXPECTED = {
     "ecp5-45k": (2, 80),
     "ecp5-85k": (2, 80),
-    "lifcl-40": (2, 80),
+    "lifcl-40": (1, 80),
     "gw1n-9c": (1, 60),
     "gw2a-18c": (1, 80),
 }

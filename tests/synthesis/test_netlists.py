@@ -1,0 +1,190 @@
+"""Random networks: the netlist that synthesis leaves gives the integers of the VHDL and of the graph."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import creator
+from creator import Design, nn
+from creator.graph.vectors import check_vectors
+from creator.ops.linear import Linear
+from creator.passes import LOWER, OPTIMISE, run_passes
+from creator.schedule.assemble import core_nodes
+from creator.targets import find_target
+from tests.fuzz import test_mlps, test_scales
+from tests.synthesis.netlists import Bench, Module, netlist
+from tests.synthesis.test_packed_networks import scaled, two_layers
+
+TARGETS = ("ecp5-25k", "ice40-up5k", "gw1n-9c", "lifcl-40", "gw2a-18c")
+CELLS = 1000
+"""Look-up tables and flip-flops, as estimated, that a network may have: Yosys takes some seconds for so many."""
+
+QUICK, EXTENDED = 10, 120
+
+
+class Small(test_mlps.Fuzz):
+    """A random multilayer perceptron of up to three small layers, with few lanes."""
+
+    def lanes(self, size: int, most: int) -> int:
+        return min(super().lanes(size, most), self.pick([1, 2, 3, 4]))
+
+    def model(self) -> tuple[torch.nn.Sequential, int]:
+        sizes = [int(self.rng.integers(1, 14)) for _ in range(self.pick([2, 3, 3, 4]))]
+        form = self.format(12)
+        layers: list[torch.nn.Module] = [nn.Quantize(form)]
+        for n, m in itertools.pairwise(sizes):
+            form = self.format(10)
+            layers.append(self.linear(n, m, form))
+            layers += [self.normalisation(m)] if self.chance(0.25) else []
+            more, form = self.activation(form)
+            layers += more
+        return torch.nn.Sequential(*layers), sizes[0]
+
+
+def perceptron(seed: int) -> Design:
+    fuzz = Small(seed)
+    model, size = fuzz.model()
+    graph = creator.trace(model, (size,))
+    return creator.translate(graph, **fuzz.parallelism(graph))
+
+
+def between_scales(seed: int) -> Design:
+    """Of one lane, or of some for each core."""
+    fuzz = test_scales.Fuzz(seed)
+    graph = run_passes(fuzz.graph(), OPTIMISE)
+    lowered = run_passes(graph, LOWER)
+    lanes = {}
+    for node in core_nodes(lowered) if fuzz.chance(0.6) else ():
+        inputs = min(fuzz.pick([1, 2, 3]), lowered.input_types(node)[0].size)
+        lanes[node.name] = (inputs, min(fuzz.pick([1, 2, 3]), node.type.size) if isinstance(node.op, Linear) else inputs)
+    return creator.translate(graph, lanes=lanes or None)
+
+
+def design_of(index: int) -> Design:
+    """The first small enough network from the seeds of ``index``."""
+    make: Callable[[int], Design] = (perceptron, between_scales)[index // len(TARGETS) % 2]
+    for seed in itertools.count(1000 * index):
+        design = make(seed)
+        total = design.estimate.total
+        if total.luts + total.ffs <= CELLS:
+            return design
+    raise AssertionError
+
+
+def agree(design: Design, target: str, folder: Path, seed: int) -> tuple[Bench, Module, int]:
+    """Runs VHDL and netlist; the bench, the netlist and how many integers were compared."""
+    graph = design.graph
+    codes = check_vectors(graph, min(12, max(1, 3000 // design.interval - 4)), seed)
+    module = netlist(design, target, folder)
+    run = creator.simulate(folder / "build", codes, bench="vhdl", stalls=seed % 3, interrupt=seed % 5)
+    assert run.mismatches == 0, run.first
+    assert np.array_equal(run.outputs, graph.run(codes))
+    bench = Bench(graph, design.manifest, codes, run.outputs)
+    seen = bench.run(module, find_target(target).family)
+    compared, different = bench.compare(seen)
+    assert different == 0
+    assert len(seen) == len(bench.expected)
+    assert compared == run.outputs.size >= 5
+    return bench, module, compared
+
+
+INDICES = [*range(QUICK), *(pytest.param(index, marks=pytest.mark.extended) for index in range(QUICK, EXTENDED))]
+
+
+@pytest.mark.parametrize("index", INDICES)
+def test_a_netlist_gives_the_integers_of_the_vhdl(index: int, tmp_path: Path, record_property) -> None:
+    _, _, compared = agree(design_of(index), TARGETS[index % len(TARGETS)], tmp_path, index)
+    record_property("netlists", 1)
+    record_property("netlists: integers compared", compared)
+
+
+@pytest.mark.parametrize("target", ["lifcl-40", pytest.param("gw2a-18c", marks=pytest.mark.extended)])
+def test_a_register_before_several_multipliers_reaches_them_all(target: str, tmp_path: Path) -> None:
+    """Yosys 0.70 moved it into one of them on Nexus and gave the others zeros."""
+    _, module, _ = agree(creator.translate(scaled()), target, tmp_path, 1)
+    assert sum(cell["type"].startswith("MULT") for cell in module["cells"].values()) == 3
+
+
+Change = Callable[[Module, random.Random], None]
+
+
+def flipped(module: Module, chance: random.Random, kinds: tuple[str, ...], prefix: str) -> None:
+    """One 1 among the bits of the parameters that begin with ``prefix`` becomes a 0."""
+    parameters = [
+        (cell["parameters"], name)
+        for cell in module["cells"].values()
+        for name, value in cell["parameters"].items()
+        if cell["type"].startswith(kinds) and name.startswith(prefix) and "1" in value
+    ]
+    values, name = chance.choice(parameters)
+    place = chance.choice([index for index, bit in enumerate(values[name]) if bit == "1"])
+    values[name] = f"{values[name][:place]}0{values[name][place + 1 :]}"
+
+
+def swapped(module: Module, chance: random.Random, kinds: tuple[str, ...], port: str) -> None:
+    """Two cells get each other's input."""
+    cells = [cell["connections"] for cell in module["cells"].values() if cell["type"].startswith(kinds)]
+    one, two = chance.sample([cell for cell in cells if isinstance(cell[port][0], int)], 2)
+    one[port], two[port] = two[port], one[port]
+
+
+def crossed(module: Module, chance: random.Random) -> None:
+    """The two lowest bits of a multiplier's operand change places."""
+    bits = chance.choice([cell["connections"] for cell in module["cells"].values() if cell["type"].startswith("MULT")])["A"]
+    bits[0], bits[1] = bits[1], bits[0]
+
+
+def unregistered(module: Module, chance: random.Random) -> None:
+    """A multiplier loses a register."""
+    cells = [cell["parameters"] for cell in module["cells"].values() if cell["type"] == "MULT18X18D"]
+    values, name = chance.choice([(cell, name) for cell in cells for name in cell if re.fullmatch(r"REG_\w+_CLK", name)])
+    values[name] = "NONE"
+
+
+# How to corrupt a netlist, and how many of eight such changes at least must show: some bits of a table are never read.
+CORRUPTIONS: dict[str, dict[str, tuple[Change, int]]] = {
+    "ecp5-25k": {
+        "a bit of a look-up table": (lambda m, c: flipped(m, c, ("LUT4",), "INIT"), 2),
+        "a bit of a block RAM": (lambda m, c: flipped(m, c, ("DP16KD",), "INITVAL"), 6),
+        "a parameter of a multiplier": (unregistered, 8),
+        "two wires": (lambda m, c: swapped(m, c, ("TRELLIS_FF",), "DI"), 6),
+    },
+    "gw1n-9c": {
+        "a bit of a look-up table": (lambda m, c: flipped(m, c, ("LUT",), "INIT"), 2),
+        "a bit of a block RAM": (lambda m, c: flipped(m, c, ("SPX9",), "INIT_RAM"), 6),
+        "two bits of an operand": (crossed, 8),
+        "two wires": (lambda m, c: swapped(m, c, ("DFF",), "D"), 6),
+    },
+}
+
+
+@pytest.mark.parametrize("target", CORRUPTIONS)
+def test_a_corrupted_netlist_is_seen(target: str, tmp_path: Path) -> None:
+    bench, module, _ = agree(creator.translate(two_layers(64, 8, 5)), target, tmp_path, 2)
+    seen = {}
+    for name, (change, _) in CORRUPTIONS[target].items():
+        seen[name] = 0
+        for seed in range(8):
+            wrong = copy.deepcopy(module)
+            change(wrong, random.Random(seed))
+            assert wrong != module
+            seen[name] += differs(bench, wrong, find_target(target).family)
+    assert all(seen[name] >= least for name, (_, least) in CORRUPTIONS[target].items()), seen
+
+
+def differs(bench: Bench, module: Module, family: str) -> bool:
+    """Whether a run of this netlist fails."""
+    try:
+        beats = bench.run(module, family)
+    except AssertionError:
+        return True
+    return len(beats) != len(bench.expected) or bench.compare(beats)[1] > 0
