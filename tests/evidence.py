@@ -41,28 +41,42 @@ class Claim:
 CLAIMS = (
     Claim(
         "conformance cases",
-        "Operations in every mode: PyTorch or exact arithmetic = graph = VHDL; cases",
+        "Every operation in every mode: PyTorch or exact arithmetic = graph = lowered graph = VHDL; cases",
         "tests/conformance",
         150,
         150,
     ),
-    Claim(
-        "conformance runs",
-        "... simulations of them, under 9 profiles of pauses and with resets",
-        "tests/conformance",
-        2000,
-        2000,
-    ),
+    Claim("conformance runs", "... simulations of them: 9 profiles of pauses, 64 resets", "tests/conformance", 2000, 2000),
     Claim("conformance values", "... output values compared", "tests/conformance", 100_000, 100_000),
-    Claim(
-        "fuzz networks",
-        "Random networks, with random lanes and pauses, simulated without a difference",
-        "tests/fuzz",
-        200,
-        10_000,
-    ),
+    Claim("proofs", "Arithmetic on the netlist: exhausted, or proven by SAT; kernels", "tests/proofs", 60, 500),
+    Claim("netlists", "Netlists after synthesis, for 4 families, simulated; networks", "tests/synthesis", 10, 100),
+    Claim("netlists: integers compared", "... integers compared", "tests/synthesis", 1000, 10_000),
+    Claim("fuzz networks", "Random networks with random lanes and pauses, simulated; networks", "tests/fuzz", 200, 10_000),
     Claim("fuzz samples", "... samples compared", "tests/fuzz", 50_000, 350_000),
-    Claim("fuzz networks in cocotb", "... of these networks through cocotb too", "tests/fuzz", 40, 40),
+    Claim("fuzz networks in cocotb", "... networks through cocotb", "tests/fuzz", 40, 40),
+    Claim("sabotages", "Corruptions that must make a simulation fail", "tests/sabotage", 25, 25),
+    Claim(
+        "bad inputs: identifiers",
+        "Bad inputs, each refused in one line or made safe: identifiers",
+        "tests/bad_inputs",
+        120,
+        120,
+    ),
+    Claim("bad inputs: damaged files", "... damaged files", "tests/bad_inputs", 60, 60),
+    Claim("bad inputs: options", "... bad options", "tests/bad_inputs", 40, 40),
+    Claim("bad inputs: paths", "... attacks by paths, full disks", "tests/bad_inputs", 20, 20),
+    Claim("bad inputs: modules", "... unsupported modules", "tests/bad_inputs", 20, 20),
+    Claim(
+        "bad inputs: interrupts", "Interrupts after which the old or the new output is there, whole", "tests/bad_inputs", 20, 20
+    ),
+    Claim(
+        "determinism: outputs compared",
+        "The same bytes whatever the surroundings; outputs",
+        "tests/test_determinism.py",
+        10,
+        10,
+    ),
+    Claim("area pins", "Reference networks whose LUTs, flip-flops, DSPs and block RAMs are pinned", "tests/synthesis", 3, 6),
 )
 
 
