@@ -31,7 +31,9 @@ def test_a_count_that_is_too_low_is_told(claim: evidence.Claim) -> None:
     assert claim.least_all >= claim.least > 0
     assert evidence.shortfalls(evidence.Counter(ENOUGH), everything=True) == []
     low = evidence.Counter(ENOUGH | {claim.name: claim.least - 1})
-    assert [line.split(":")[0] for line in evidence.shortfalls(low, everything=False)] == [claim.name]
+    assert evidence.shortfalls(low, everything=False) == [
+        f"{claim.name}: {claim.least - 1}, but at least {claim.least} are claimed"
+    ]
 
 
 def test_a_run_that_shows_too_little_fails(tmp_path: Path) -> None:
