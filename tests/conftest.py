@@ -55,6 +55,12 @@ def edit(small_build: Path) -> Callable[..., None]:
     return change
 
 
+@pytest.fixture
+def sabotaged(request: pytest.FixtureRequest) -> Callable[[int], None]:
+    """Counts acts of sabotage that were caught, for the evidence: a user property of the test."""
+    return lambda count: request.node.user_properties.append(("sabotages", count))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--evidence", type=Path, metavar="FILE", help="add up what the tests show, and write it to FILE")
 

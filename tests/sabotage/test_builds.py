@@ -20,7 +20,7 @@ from tests.graph.chains import chain, of_everything, rescale
 from tests.sabotage.conftest import Simulate, cases
 from tests.simulation.test_checkers import sign
 
-Count = Callable[[str, object], None]
+Count = Callable[[int], None]
 
 WEIGHTS, BIASES = "vhdl/network_linear_3_weights.vhd", "vhdl/network_linear_3_biases.vhd"
 FIRST = "vhdl/network_linear_1_requantizer.vhd"
@@ -52,7 +52,7 @@ QUICK += ["the order of the elements", "a network that never answers"]
 
 
 @pytest.mark.parametrize("name", cases(EDITS, QUICK))
-def test_a_fault_in_the_vhdl(small_build: Path, simulate_fails: Simulate, record_property: Count, name: str) -> None:
+def test_a_fault_in_the_vhdl(small_build: Path, simulate_fails: Simulate, sabotaged: Count, name: str) -> None:
     """The manifest fits, so that nothing but the simulation can tell."""
     file, old, new = EDITS[name]
     edited, count = re.subn(old, new, (small_build / file).read_text(), count=1)
@@ -61,7 +61,7 @@ def test_a_fault_in_the_vhdl(small_build: Path, simulate_fails: Simulate, record
     sign(small_build)
     message = simulate_fails("vhdl", inputs=None)
     assert re.search(r"first mismatch +sample|do not extend|expected 256 output beats|undefined|stream \w+: ", message), message
-    record_property("sabotages", 1)
+    sabotaged(1)
 
 
 def graphs(small_graph: Graph) -> dict[str, Graph]:
@@ -76,7 +76,7 @@ def graphs(small_graph: Graph) -> dict[str, Graph]:
 @pytest.mark.extended
 @pytest.mark.parametrize("fault", FAULTS)
 def test_hardware_of_a_graph_with_one_other_number(
-    small_graph: Graph, simulate_fails: Simulate, tmp_path: Path, record_property: Count, fault: str
+    small_graph: Graph, simulate_fails: Simulate, tmp_path: Path, sabotaged: Count, fault: str
 ) -> None:
     """The whole build is that of the other graph, manifest included, but for the graph that is compared with."""
     applies = 0
@@ -95,14 +95,12 @@ def test_hardware_of_a_graph_with_one_other_number(
         wrong = int((other.run(x) != graph.run(x)).sum())
         assert re.search(rf"mismatches +{wrong}\n", message)
         applies += 1
-        record_property("sabotages", 1)
+        sabotaged(1)
     assert applies
 
 
 @pytest.mark.parametrize("bench", ["cocotb", "vhdl"])
-def test_another_expected_value(
-    small_build: Path, small_graph: Graph, simulate_fails, record_property: Count, bench: str
-) -> None:
+def test_another_expected_value(small_build: Path, small_graph: Graph, simulate_fails, sabotaged: Count, bench: str) -> None:
     """The hardware is right; one number of the graph that it is compared with is not."""
     other = corrupted(small_graph, FAULTS["one entry of a table, by one"], creator.graph.vectors.check_vectors(small_graph, 4))
     assert other is not None
@@ -110,7 +108,7 @@ def test_another_expected_value(
     assert "graph.creator changed since translation" in simulate_fails(bench)
     sign(small_build)
     assert "first mismatch" in simulate_fails(bench)
-    record_property("sabotages", 2)
+    sabotaged(2)
 
 
 BENCH = {
@@ -124,7 +122,7 @@ BENCH = {
 
 @pytest.mark.parametrize("signed", [False, True], ids=["manifest as it was", "manifest fitted"])
 @pytest.mark.parametrize("name", BENCH)
-def test_a_bench_that(small_build: Path, simulate_fails: Simulate, record_property: Count, name: str, signed: bool) -> None:
+def test_a_bench_that(small_build: Path, simulate_fails: Simulate, sabotaged: Count, name: str, signed: bool) -> None:
     old, new = BENCH[name]
     path = small_build / "sim" / "file_bench.vhd"
     text = path.read_text()
@@ -133,11 +131,11 @@ def test_a_bench_that(small_build: Path, simulate_fails: Simulate, record_proper
     if signed:
         sign(small_build)
     assert "sim/file_bench.vhd changed since translation" in simulate_fails("vhdl")
-    record_property("sabotages", 1)
+    sabotaged(1)
 
 
 @pytest.mark.parametrize("bench", ["cocotb", "vhdl"])
-def test_every_missing_file_of_the_simulation(small_build: Path, simulate_fails: Simulate, record_property: Count, bench: str):
+def test_every_missing_file_of_the_simulation(small_build: Path, simulate_fails: Simulate, sabotaged: Count, bench: str):
     for path in sorted(
         [*small_build.glob("vhdl/*"), *small_build.glob("sim/*"), small_build / GRAPH, small_build / "manifest.json"]
     ):
@@ -145,7 +143,7 @@ def test_every_missing_file_of_the_simulation(small_build: Path, simulate_fails:
         message = simulate_fails(bench)
         assert str(path.relative_to(small_build)) in message
         (small_build.parent / "away").rename(path)
-        record_property("sabotages", 1)
+        sabotaged(1)
 
 
 COCOTB = "import cocotb, json, os\nfrom pathlib import Path\n\n\n@cocotb.test()\nasync def stream(dut):\n    {}\n"
@@ -174,7 +172,7 @@ COCOTB_BENCHES = {
 @pytest.mark.parametrize(
     "name", cases(COCOTB_BENCHES, ["has a test that prints PASS", "records nothing", "kills the simulator"])
 )
-def test_a_cocotb_bench_that(simulate_fails: Simulate, tmp_path: Path, monkeypatch, record_property: Count, name: str) -> None:
+def test_a_cocotb_bench_that(simulate_fails: Simulate, tmp_path: Path, monkeypatch, sabotaged: Count, name: str) -> None:
     """A broken installation: the file of the bench is another."""
     text, words = COCOTB_BENCHES[name]
     (tmp_path / "sim").mkdir()
@@ -182,4 +180,4 @@ def test_a_cocotb_bench_that(simulate_fails: Simulate, tmp_path: Path, monkeypat
     monkeypatch.setattr("creator.simulation.cocotb_bench.resource_folder", lambda _: tmp_path / "sim")
     message = simulate_fails("cocotb")
     assert re.search(words, message), message
-    record_property("sabotages", 1)
+    sabotaged(1)

@@ -14,7 +14,7 @@ from creator.tools import find_ghdl
 from tests.sabotage.conftest import Simulate, both, cases
 
 BENCHES = pytest.mark.parametrize("bench", ["cocotb", "vhdl"])
-Count = Callable[[str, object], None]
+Count = Callable[[int], None]
 
 KILL = """
 process = subprocess.Popen([REAL, *arguments])
@@ -45,12 +45,12 @@ BOTH = {
 
 
 @pytest.mark.parametrize(("bench", "name"), both(BOTH, ["the simulator exits with 0 and does nothing"]))
-def test_a_simulator_that_does_not_simulate(simulate_fails: Simulate, fake_ghdl, record_property: Count, bench: str, name: str):
+def test_a_simulator_that_does_not_simulate(simulate_fails: Simulate, fake_ghdl, sabotaged: Count, bench: str, name: str):
     body, command, words = BOTH[name]
     note = fake_ghdl(body, (command,))
     assert_has(simulate_fails(bench), words)
     assert note.is_file()
-    record_property("sabotages", 1)
+    sabotaged(1)
 
 
 def assert_has(message: str, words: str) -> None:
@@ -58,24 +58,24 @@ def assert_has(message: str, words: str) -> None:
 
 
 @BENCHES
-def test_no_simulator(simulate_fails: Simulate, tmp_path: Path, monkeypatch, record_property: Count, bench: str) -> None:
+def test_no_simulator(simulate_fails: Simulate, tmp_path: Path, monkeypatch, sabotaged: Count, bench: str) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     find_ghdl.cache_clear()
     assert_has(simulate_fails(bench), "GHDL is not installed")
     find_ghdl.cache_clear()
-    record_property("sabotages", 1)
+    sabotaged(1)
 
 
 @pytest.mark.parametrize(("bench", "after"), both([DIE, "sys.exit(0)"], [DIE]))
 def test_a_simulator_killed_midway(
-    simulate_fails: Simulate, fake_ghdl, small_graph: creator.Graph, tmp_path: Path, record_property: Count, bench, after
+    simulate_fails: Simulate, fake_ghdl, small_graph: creator.Graph, tmp_path: Path, sabotaged: Count, bench, after
 ) -> None:
     np.save(tmp_path / "many.npy", np.zeros((3000, *small_graph.input_shape), np.int64))
     note = fake_ghdl(KILL.format(after=after))
     message = simulate_fails(bench, inputs=tmp_path / "many.npy")
     assert note.read_text() == "killed"
     assert_has(message, r"killed by signal 9" if after == DIE else r"does not end|did not run")
-    record_property("sabotages", 1)
+    sabotaged(1)
 
 
 RESULTS = {
@@ -95,13 +95,13 @@ RESULTS = {
 
 
 @pytest.mark.parametrize("name", RESULTS)
-def test_results_of_the_file_bench(simulate_fails: Simulate, fake_ghdl, record_property: Count, name: str) -> None:
+def test_results_of_the_file_bench(simulate_fails: Simulate, fake_ghdl, sabotaged: Count, name: str) -> None:
     body, words = RESULTS[name]
     note = fake_ghdl(f"run()\n{body}")
     message = simulate_fails("vhdl")
     assert note.read_text() == "done", message
     assert_has(message, words)
-    record_property("sabotages", 1)
+    sabotaged(1)
 
 
 COCOTB_RESULTS = {
@@ -123,18 +123,18 @@ COCOTB_RESULTS = {
 
 
 @pytest.mark.parametrize("name", cases(COCOTB_RESULTS, ["report deleted", "report of no test", "record deleted", "record cut"]))
-def test_results_of_cocotb(simulate_fails: Simulate, fake_ghdl, record_property: Count, name: str) -> None:
+def test_results_of_cocotb(simulate_fails: Simulate, fake_ghdl, sabotaged: Count, name: str) -> None:
     body, words = COCOTB_RESULTS[name]
     note = fake_ghdl(f"run()\n{body}")
     message = simulate_fails("cocotb")
     assert note.read_text() == "done", message
     assert_has(message, words)
-    record_property("sabotages", 1)
+    sabotaged(1)
 
 
 @BENCHES
 def test_results_of_an_earlier_run(
-    simulate_fails: Simulate, fake_ghdl, small_build: Path, small_inputs: Path, tmp_path: Path, record_property: Count, bench
+    simulate_fails: Simulate, fake_ghdl, small_build: Path, small_inputs: Path, tmp_path: Path, sabotaged: Count, bench
 ) -> None:
     """The earlier run passed, on the same vectors."""
     kept = tmp_path / "kept"
@@ -147,7 +147,7 @@ def test_results_of_an_earlier_run(
     note = fake_ghdl(paste)
     assert_has(simulate_fails(bench), "results are of another run")
     assert note.read_text() == "done"
-    record_property("sabotages", 1)
+    sabotaged(1)
 
 
 VECTORS = {
@@ -184,17 +184,17 @@ run()
 
 
 @pytest.mark.parametrize(("bench", "name"), both(VECTORS))
-def test_vectors_changed_on_their_way(simulate_fails: Simulate, fake_ghdl, record_property: Count, bench: str, name: str):
+def test_vectors_changed_on_their_way(simulate_fails: Simulate, fake_ghdl, sabotaged: Count, bench: str, name: str):
     code, words = VECTORS[name]
     note = fake_ghdl((FILE_VECTORS if bench == "vhdl" else JOB_VECTORS).format(code))
     message = simulate_fails(bench)
     assert note.is_file()
     assert_has(message, words)
-    record_property("sabotages", 1)
+    sabotaged(1)
 
 
 @BENCHES
-def test_no_samples(simulate_fails: Simulate, small_graph, tmp_path: Path, record_property: Count, bench: str) -> None:
+def test_no_samples(simulate_fails: Simulate, small_graph, tmp_path: Path, sabotaged: Count, bench: str) -> None:
     np.save(tmp_path / "none.npy", np.zeros((0, *small_graph.input_shape), np.int64))
     assert_has(simulate_fails(bench, inputs=tmp_path / "none.npy"), "there are no vectors")
-    record_property("sabotages", 1)
+    sabotaged(1)

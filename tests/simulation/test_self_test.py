@@ -23,7 +23,7 @@ from tests.graph.chains import chain, linear, of_everything, quantize, rescale, 
 from tests.test_cli import state
 
 Edit = Callable[..., None]
-Count = Callable[[str, object], None]
+Count = Callable[[int], None]
 
 
 def call(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -33,7 +33,7 @@ def call(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 def test_the_command_catches_what_it_sabotages_and_leaves_the_build_alone(
-    small_build: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], record_property: Count
+    small_build: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], sabotaged: Count
 ) -> None:
     before, path, ghdl = state(tmp_path), os.environ["PATH"], find_ghdl()
     status, out, err = call(capfd, str(small_build), "--self-test", "--bench", "vhdl")
@@ -64,25 +64,25 @@ def test_the_command_catches_what_it_sabotages_and_leaves_the_build_alone(
         "a file of the VHDL, missing": "the file vhdl/network_top.vhd is missing",
     }.items():
         assert words in told[what]
-    record_property("sabotages", 21)
+    sabotaged(21)
 
 
 @pytest.mark.extended
-def test_with_cocotb_as_well(small_build: Path, record_property: Count) -> None:
+def test_with_cocotb_as_well(small_build: Path, sabotaged: Count) -> None:
     found = self_test(small_build)
     assert found.passed
     assert (found.bench, found.count(CAUGHT), found.count(MISSED)) == ("cocotb", 22, 0)
-    record_property("sabotages", 22)
+    sabotaged(22)
 
 
 @pytest.mark.extended
 @pytest.mark.parametrize("options", [{"parallelism": "full-lanes"}, {"target": "ecp5-25k", "name": "digits"}], ids=str)
-def test_on_another_network_with_other_options(tmp_path: Path, options: dict[str, str], record_property: Count) -> None:
+def test_on_another_network_with_other_options(tmp_path: Path, options: dict[str, str], sabotaged: Count) -> None:
     """Its first layers cannot reach the output, so that their numbers cannot be sabotaged."""
     found = self_test(creator.translate(of_everything(), **options).write(tmp_path / "b"), bench="vhdl")
     assert found.passed
     assert (found.count(CAUGHT), found.count(MISSED), found.count(INAPT)) == (18, 0, 6)
-    record_property("sabotages", 18)
+    sabotaged(18)
 
 
 def test_json(small_build: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
