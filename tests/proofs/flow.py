@@ -73,10 +73,12 @@ def map_batch(kernels: Sequence[Kernel], folder: Path, target: str = "ecp5-25k",
     assert len({kernel.entity for kernel in kernels}) == len(kernels) > 0
     (folder / "batch.v").write_text(verilog(kernels, folder))
     synth = GENERIC if target == GENERIC else find_target(target).synth
+    # Pads have no model, and ports of a kernel are no pins.
+    pads = " -noiopad" if synth.startswith("synth_nexus") else ""
     lines = ["read_verilog batch.v", "hierarchy -check -top batch"]
     lines += [f"setattr -set {style} {name}/m:*" for kernel in kernels for name, style in kernel.roms]
     lines += ["proc", "check -assert", "select -assert-none t:$dlatch t:$adlatch t:$dlatchsr"]
-    lines += [f"{synth} -top batch", "check -assert"]
+    lines += [f"{synth}{pads} -top batch", "check -assert"]
     if target == GENERIC:
         lines += ["opt_clean", "techmap t:$mul %n", "aigmap", "opt_clean -purge"]
     elif models:

@@ -247,11 +247,18 @@ class _Straightener:
             if net in self.netlist.products:
                 self._multiply(net)
             else:
-                self.sources[net] = self._register(net)
+                self.sources[net] = self._register(net) if net in self.netlist.registers else self._open(net)
         return self.sources[net]
 
+    def _open(self, net: int) -> Staged:
+        """An input of a cell that is connected to nothing, as Yosys leaves those that do not matter: it may have any value."""
+        elsewhere = {bit for bits in self.netlist.ports.values() for bit in bits}
+        assert net not in elsewhere, f"{self.kernel.title}: it reads net {net}, a port of another kernel"
+        literal = self.function.aig.leaf()
+        self.function.inputs.setdefault("open", []).append(literal)
+        return Staged(literal, None)
+
     def _register(self, net: int) -> Staged:
-        assert net in self.netlist.registers, f"{self.kernel.title}: net {net} has no source within the kernel"
         assert net not in self.inside, f"{self.kernel.title}: a register reads itself"
         self._check_rest(net)
         self.inside.add(net)
