@@ -141,10 +141,10 @@ FACTORS: list[tuple[Format, list[int]]] = [
     (Affine(0.2, -100, 8), [65535, 3]),
     (Affine(0.2, 255, 8, signed=False), [40001, 5]),
     (F(51, 0), [1023, 5]),
-    (F(35, 0, signed=False), [2**26 + 1, 3]),
+    (F(34, 0, signed=False), [2**26 + 1, 3]),
     (F(20, 0), [65535, 32769]),
     (Affine(0.2, 77, 24), [2**17 - 1, 1]),
-    (F(43, 0), [2**19 + 7, 1]),
+    (F(30, 0), [2**28 + 7, 1]),
 ]
 """What is multiplied by a factor from a memory, in one block or in parts; proven."""
 
