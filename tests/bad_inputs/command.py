@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import time
 from collections.abc import Sequence
@@ -13,17 +14,27 @@ import pytest
 from creator import cli
 
 SECONDS = 2.0
+HANGS = 60
 REFUSED = 2
 LONGEST = 7000
 """Characters of a refusal: a line that a person can read, even where an argument has 300 of them."""
 
 
 def call(*arguments: str) -> int:
-    """Runs ``creator`` with these arguments; returns its exit status."""
+    """Runs ``creator`` with these arguments; returns its exit status. One that hangs, at a pipe for example, is ended."""
+    before = signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(HANGS)
     try:
         return cli.main(arguments)
     except SystemExit as end:
         return int(end.code or 0)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _too_long(*_: object) -> None:
+    raise AssertionError(f"the command took more than {HANGS} seconds")
 
 
 def state(folder: Path) -> dict[str, tuple[object, ...]]:

@@ -26,7 +26,6 @@ from creator import FixedPoint, cli
 from creator.build_folder import BuildFolder
 from tests.graph.chains import chain, linear, table
 
-NOT_REACHED = 77
 F = FixedPoint
 
 
@@ -111,23 +110,18 @@ def is_writing(frame: FrameType) -> bool:
     )
 
 
-def strike(step: int, number: signal.Signals) -> Callable[[], bool]:
-    """Sends ``number`` to this process before the ``step``-th line; the result tells whether that was reached."""
+def traced(each: Callable[[int, str], object]) -> None:
+    """From now on calls ``each`` before every line of what writes, with its number and its function."""
     count = 0
 
     def line(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal count
         if event == "line":
             count += 1
-            if count == step:
-                signal.raise_signal(number)
+            each(count, frame.f_code.co_name)
         return line
 
-    def enter(frame: FrameType, event: str, _: Any) -> Any:
-        return line if is_writing(frame) else None
-
-    sys.settrace(enter)
-    return lambda: count >= step
+    sys.settrace(lambda frame, *_: line if is_writing(frame) else None)
 
 
 def forked(run: Callable[[], int]) -> int:
@@ -172,32 +166,47 @@ def main(name: str, signal_name: str, every: str, folder: str) -> list[dict[str,
     return found
 
 
+def steps(run: Callable[[], int], root: Path, every: int) -> list[int]:
+    """The lines to strike at: each ``every``-th, and all at which the new takes the place of the old."""
+    names: list[str] = []
+
+    def listed() -> int:
+        traced(lambda _, name: names.append(name))
+        status = run()
+        sys.settrace(None)
+        (root / "lines.json").write_text(json.dumps(names))
+        return status
+
+    assert forked(listed) == 0
+    names = json.loads((root / "lines.json").read_text())
+    dense = [number for number, name in enumerate(names, start=1) if name in ("put_in_place", "_exchanged")]
+    return sorted({*range(1, len(names) + 1, every), *dense})
+
+
 def strikes(root: Path, run: Callable[[], int], number: signal.Signals, every: int) -> list[dict[str, Any]]:
     old, new, now = contents(root / "old"), contents(root / "new"), root / "now"
     assert old != new
-    found, status, step = [], 0, 1
+    found = []
 
-    def struck() -> int:
-        os.chdir(now)
-        reached = strike(step, number)
-        done = run()
-        sys.settrace(None)
-        return done if reached() else NOT_REACHED
-
-    def again() -> int:
-        os.chdir(now)
-        return run()
-
-    while status != NOT_REACHED:
+    def renewed() -> None:
+        os.chdir(root)
         shutil.rmtree(now, ignore_errors=True)
         shutil.copytree(root / "old", now)
-        status = forked(struck)
+        os.chdir(now)
+
+    def struck(step: int) -> int:
+        traced(lambda line, _: signal.raise_signal(number) if line == step else None)
+        return run()
+
+    renewed()
+    for index, step in enumerate(steps(run, root, every)):
+        renewed()
+        status = forked(lambda step=step: struck(step))  # type: ignore[misc]
         after = contents(now)
         state = "old" if after == old else "new" if after == new else f"neither: {sorted(after.items() ^ new.items())[:3]}"
         found.append({"step": step, "status": status, "state": state, "left": temporary(now)})
-        if number == signal.SIGKILL and step % (4 * every) == 1:
-            found[-1]["again"] = forked(again) == 0 and contents(now) == new
-        step += every
+        if number == signal.SIGKILL and index % 5 == 1:
+            found[-1]["again"] = forked(run) == 0 and contents(now) == new
     return found
 
 

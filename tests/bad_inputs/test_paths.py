@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import creator
+from creator.errors import as_output_file
+from creator.render.fileset import check_writable
 from tests.bad_inputs.command import call, check_refused, state
 from tests.bad_inputs.paths import CASES, EXPORT, SIMULATE, TO, lay_out
 
@@ -31,8 +33,23 @@ def test_honest_paths_are_taken(line: str, laid_out: Path) -> None:
 def test_a_path_that_leads_astray(
     line: str, tmp_path: Path, laid_out: Path, capfd: pytest.CaptureFixture[str], record_property
 ) -> None:
-    arguments = [word if word != "|" else "" for word in line.split(" ")]
-    check_refused(arguments, [CASES[line]], tmp_path, capfd)
+    master, slave = os.openpty()
+    try:
+        arguments = [word if word != "|" else "" for word in line.replace("TERMINAL", os.ttyname(slave)).split(" ")]
+        check_refused(arguments, [CASES[line]], tmp_path, capfd)
+    finally:
+        os.close(master)
+        os.close(slave)
+    record_property("bad inputs: paths", 1)
+
+
+@pytest.mark.parametrize("name", ["/", "/usr", "/dev", "/etc", "/dev/null", "/dev/full"])
+def test_folders_and_devices_of_the_system(name: str, record_property) -> None:
+    """Only the checks are called, which write nothing whatever they find."""
+    with pytest.raises(creator.CreatorError):
+        check_writable(Path(name))
+    with pytest.raises(creator.CreatorError):
+        as_output_file(name)
     record_property("bad inputs: paths", 1)
 
 
