@@ -1,7 +1,8 @@
 """From kernels to netlists, on the road of ``creator synthesize``: GHDL, then Yosys's script for a device, then its models.
 
-Yosys's own simulation models turn look-up tables, carry chains and flip-flops of the mapped netlist into gates. What
-nextpnr would be given is what is proven. Many kernels are one design, side by side, since each program takes a while to start.
+Yosys's own simulation models turn look-up tables, carry chains and flip-flops of the mapped netlist into gates. That netlist
+is what is proven: after mapping, before ``pack_registers`` and nextpnr, and of a kernel on its own rather than in a network.
+Many kernels are one design, side by side, since each program takes a while to start.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
@@ -29,16 +28,6 @@ def test_the_formats_are_many_and_differ() -> None:
     # By SAT, in every mode: 40 in `make test`, and so many more in `make test-all`.
     assert 10 * len(requantizers.BASIC) == 40
     assert 10 * len(pairs) == 450
-
-
-def test_every_test_that_proves_records_its_count() -> None:
-    """A helper that compares or proves must be given the recorder, and give it a number."""
-    for path in sorted(Path(__file__).parent.glob("test_*.py")):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                takes = "record_property" in [argument.arg for argument in node.args.args]
-                uses = sum(isinstance(found, ast.Name) and found.id == "record_property" for found in ast.walk(node))
-                assert takes == bool(uses), f"{path.name}: {node.name}"
 
 
 def test_a_claim_about_no_input_is_no_proof(tmp_path: Path) -> None:
