@@ -63,8 +63,10 @@ def mutants(found: dict[str, Any] | None) -> str:
     """One row for each file that was changed."""
     if found is None:
         return "Not run.\n"
-    titles = ["file", "mutants", "killed", "equivalent", "survived"]
-    return table(titles, [[f"`{row['file']}`", *(row[title] for title in titles[1:])] for row in found["files"]])
+    titles = ["mutants", "killed", "equivalent", "survived"]
+    rows = [[f"`{file}`", *(counts[title] for title in titles)] for file, counts in sorted(found["files"].items())]
+    total = [sum(counts[title] for counts in found["files"].values()) for title in titles]
+    return table(["file", *titles], [*rows, ["all", *total]])
 
 
 def bugs(found: list[dict[str, Any]] | None) -> str:
