@@ -190,7 +190,7 @@ def _is_hash(value: object) -> bool:
 
 def _are_options(value: object) -> bool:
     """Whether these are arguments that ``creator.translate`` takes, or refuses itself."""
-    if not isinstance(value, dict) or set(value) != {"name", "parallelism", "target", "lanes", "packing"}:
+    if not isinstance(value, dict) or set(value) != {"name", "parallelism", "target", "lanes", "packing", "pipelining"}:
         return False
     lanes = value["lanes"]
     each = lanes.values() if isinstance(lanes, dict) else []
@@ -199,6 +199,7 @@ def _are_options(value: object) -> bool:
         and isinstance(value["parallelism"], (str, int, dict, NoneType))
         and isinstance(value["target"], (str, NoneType))
         and isinstance(value["packing"], (bool, NoneType))
+        and isinstance(value["pipelining"], bool)
         and isinstance(lanes, (dict, NoneType))
         and all(type(item) is int for pair in each for item in (pair if isinstance(pair, list) else [pair]))
     )

@@ -70,7 +70,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"parallelism": 10},
     {"parallelism": {"fps": 1e6, "clock_mhz": 100}},
     {"target": "ecp5-25k"},
-    {"target": "ecp5-25k", "packing": False, "parallelism": 8, "name": "digits"},
+    {"target": "ecp5-25k", "packing": False, "pipelining": True, "parallelism": 8, "name": "digits"},
     {"lanes": {'a "quoted" \\ path': (2, 3), "größe.λ": 3}},
     {"lanes": {}},
 ]
@@ -154,7 +154,10 @@ def test_a_manifest_that_is_a_link_is_a_change(small_build: Path, tmp_path: Path
 
 @pytest.mark.parametrize("entry", ["interval", "latency", "top", "layers", "block_roms", "creator", "options", "standard"])
 def test_every_entry_of_the_manifest_is_covered_by_its_own_hash(small_build: Path, entry: str) -> None:
-    other = {"creator": "9.9.9", "options": {"name": "x", "parallelism": 3, "target": None, "lanes": None, "packing": None}}
+    other = {
+        "creator": "9.9.9",
+        "options": {"name": "x", "parallelism": 3, "target": None, "lanes": None, "packing": None, "pipelining": False},
+    }
     rewrite(small_build, lambda manifest: manifest.update({entry: other.get(entry, "other")}), seal=False)
     found = creator.verify(small_build)
     assert found.changed == (MANIFEST,)
@@ -265,9 +268,9 @@ BAD: list[dict[str, Any]] = [
     {"options": {}}, {"options": {"name": "a"}},
 ]  # fmt: skip
 BAD += [
-    {"options": {"name": "n", "parallelism": None, "target": None, "lanes": None, "packing": None} | change}
+    {"options": {"name": "n", "parallelism": None, "target": None, "lanes": None, "packing": None, "pipelining": False} | change}
     for change in (
-        {"more": 1}, {"name": 5}, {"parallelism": []}, {"target": 5}, {"packing": 1}, {"lanes": []}, {"lanes": {"1": "x"}},
+        {"more": 1}, {"name": 5}, {"parallelism": []}, {"target": 5}, {"packing": 1}, {"pipelining": 1}, {"lanes": []}, {"lanes": {"1": "x"}},
         {"lanes": {"1": [1.5]}}, {"lanes": {"1": None}},
     )
 ]  # fmt: skip
