@@ -267,11 +267,12 @@ BAD: list[dict[str, Any]] = [
     {"output": {"shape": []}}, {"options": None},
     {"options": {}}, {"options": {"name": "a"}},
 ]  # fmt: skip
+OPTIONS = {"name": "n", "parallelism": None, "target": None, "lanes": None, "packing": None, "pipelining": False}
 BAD += [
-    {"options": {"name": "n", "parallelism": None, "target": None, "lanes": None, "packing": None, "pipelining": False} | change}
+    {"options": OPTIONS | change}
     for change in (
-        {"more": 1}, {"name": 5}, {"parallelism": []}, {"target": 5}, {"packing": 1}, {"pipelining": 1}, {"lanes": []}, {"lanes": {"1": "x"}},
-        {"lanes": {"1": [1.5]}}, {"lanes": {"1": None}},
+        {"more": 1}, {"name": 5}, {"parallelism": []}, {"target": 5}, {"packing": 1}, {"pipelining": 1}, {"lanes": []},
+        {"lanes": {"1": "x"}}, {"lanes": {"1": [1.5]}}, {"lanes": {"1": None}},
     )
 ]  # fmt: skip
 
