@@ -121,10 +121,14 @@ def by_output(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def dates_aside(outputs: dict[str, dict[str, str]], folder: Path) -> dict[str, object]:
-    """The same, but of a waveform, which has the time of its making in it, whether it is whole."""
+    """The same, but of what has a time or its own folder in it, whether it is whole: of a waveform, and of a report's logs."""
     text = (folder / "w.vcd").read_text()
     waves = "old" if text == "old\n" else "whole" if text.endswith("\n") and text.count("\n#") > 100 else "cut"
-    return outputs | {"w.vcd": waves}
+    logs: dict[str, object] = {}
+    if "report" in outputs:
+        (report,) = (folder / "b" / "synthesis").glob("*/report.json")
+        logs["report"] = (sorted(outputs["report"]), json.loads(report.read_text())["luts"])
+    return outputs | {"w.vcd": waves} | logs
 
 
 def at_times(name: str, times: int, seed: int, tmp_path: Path) -> int:
