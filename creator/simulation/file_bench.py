@@ -11,16 +11,27 @@ from creator.simulation.job import QUIET, STANDARD, Job, Trace, compile_design, 
 from creator.simulation.stalls import NAMES
 from creator.tools import run_tool
 
+VECTORS, RESULTS = "vectors.txt", "results.txt"
+"""The bench's files, in the folder in which it runs."""
+
 _LINE = re.compile(r"in \d{1,18}|out \d{1,18} \S \S+")
 
 
 def run_file_bench(job: Job, folder: Path) -> Trace:
     """Runs ``job`` in the empty ``folder``."""
     ghdl = compile_design(job.build, folder, [*checker_files(job.build, folder), job.build.bench])
-    (folder / "vectors.txt").write_text(_vectors(job))
+    (folder / VECTORS).write_text(vectors_text(job))
+    status, text = run_tool([ghdl, "-r", *STANDARD, *bench_options(job)], folder)
+    if status:
+        raise CheckFailedError(f"the simulation failed: {reason(status, text)}", str(job.build.path))
+    return read_trace(job, folder / RESULTS)
+
+
+def bench_options(job: Job) -> list[str]:
+    """What GHDL's command line has behind ``-r`` and the standard."""
     generics = {
-        "vectors": "vectors.txt",
-        "results": "results.txt",
+        "vectors": VECTORS,
+        "results": RESULTS,
         "beats": job.expected_beats,
         "patience": job.patience,
         "profile": NAMES.index(job.profile),
@@ -29,22 +40,25 @@ def run_file_bench(job: Job, folder: Path) -> Trace:
         "interrupt": job.interrupt,
         "mark": job.mark,
     }
-    command = [
-        ghdl,
-        "-r",
-        *STANDARD,
-        str(job.build.manifest["bench"]),
-        *(f"-g{name}={value}" for name, value in generics.items()),
-    ]
-    status, text = run_tool([*command, *QUIET, *job.wave_options], folder)
-    if status:
-        raise CheckFailedError(f"the simulation failed: {reason(status, text)}", str(job.build.path))
-    return _trace(job, _results(job, folder / "results.txt"))
+    values = [f"-g{name}={value}" for name, value in generics.items()]
+    return [str(job.build.manifest["bench"]), *values, *QUIET, *job.wave_options]
 
 
-def _vectors(job: Job) -> str:
+def vectors_text(job: Job) -> str:
+    """The file of input beats."""
     each = job.input_beats_per_frame
     return "".join([f"{int((index + 1) % each == 0)} {bits}\n" for index, bits in enumerate(job.input_beats)])
+
+
+def read_trace(job: Job, file: Path) -> Trace:
+    """What the file of results says.
+
+    Raises:
+        CheckFailedError: if it is not whole, or not of this run.
+    """
+    lines = [line.split() for line in _results(job, file)]
+    starts = [int(cycle) for kind, cycle, *_ in lines if kind == "in"]
+    return job.trace([(beat[1], beat[0] == "1", int(cycle)) for kind, cycle, *beat in lines if kind == "out"], starts)
 
 
 def _results(job: Job, file: Path) -> list[str]:
@@ -62,9 +76,3 @@ def _results(job: Job, file: Path) -> list[str]:
             what = f"line {number} of the results is none that the bench writes: {line!r:.60}"
             raise CheckFailedError(what, str(job.build.path))
     return lines[:-2]
-
-
-def _trace(job: Job, results: list[str]) -> Trace:
-    lines = [line.split() for line in results]
-    starts = [int(cycle) for kind, cycle, *_ in lines if kind == "in"]
-    return job.trace([(beat[1], beat[0] == "1", int(cycle)) for kind, cycle, *beat in lines if kind == "out"], starts)
