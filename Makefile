@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-all fuzz evidence lint bench bench-training bench-accuracy setup ghdl clean
+.PHONY: demo test test-all fuzz evidence mutation lint bench bench-training bench-accuracy setup ghdl clean
 
 demo: setup
 	$(BIN)/python examples/digits.py
@@ -23,6 +23,10 @@ fuzz: setup
 
 evidence: setup
 	$(BIN)/python scripts/evidence.py
+
+# Mutants of the VHDL, the templates and the integer arithmetic; FILE=vhdl/creator_ram.vhd for those of one file.
+mutation: setup
+	$(BIN)/python scripts/mutation.py $(FILE)
 
 lint: setup
 	$(BIN)/ruff check .
