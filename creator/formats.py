@@ -245,7 +245,7 @@ def requantize(
         codes: int64, any shape, any values.
         frac_bits: the grid that they are on.
     """
-    overflow = check_wrap(output, Overflow(overflow))
+    overflow, rounding = check_wrap(output, Overflow(overflow)), check_rounding(Rounding(rounding))
     shift = frac_bits - output.frac_bits
     if shift >= 0:
         rounded = shift_round(codes, shift, rounding)

@@ -228,7 +228,7 @@ def test_requantize_refuses_to_wrap_a_symmetric_format():
     "use",
     [
         lambda: shift_round(int64([1]), 0, Rounding.STOCHASTIC),
-        lambda: requantize(int64([1]), 1, FixedPoint(4, 0), Rounding.STOCHASTIC),
+        *(lambda grid=grid: requantize(int64([1]), grid, FixedPoint(4, 0), Rounding.STOCHASTIC) for grid in (-1, 0, 1)),
         lambda: round_float(np.array([0.5]), Rounding.STOCHASTIC),
         lambda: FixedPoint(4, 0).to_integers([0.5], Rounding.STOCHASTIC),
     ],
