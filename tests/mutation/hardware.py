@@ -31,6 +31,7 @@ from creator.simulation.job import STANDARD, Job, Trace, first_error
 from creator.tools import find_ghdl, run_tool
 from tests.mutation.networks import FULL, MORE, RUNS, Network, Run, frames_of
 from tests.mutation.verdict import KILLED, REFUSED, SAME_CODE, SURVIVED, Verdict
+from tests.render.narrowing import narrowing
 
 TIME_LIMIT = 30.0
 CYCLES = Path(__file__).with_name("cycles.json")
@@ -144,6 +145,9 @@ class Hardware:
             while chunk := list(itertools.islice(affected, CHUNK)):
                 same_code |= any(not files for _, files in chunk)
                 chunk = [(index, files) for index, files in chunk if files]
+                for _, files in chunk:
+                    if found := [resize for new in files.values() for resize in narrowing(code(new))]:
+                        return Verdict(KILLED, "tests/render/test_vhdl_subset.py", f"narrowing {found[0]}")
                 for number, run in enumerate(runs):
                     for index, files in chunk if thorough or number == 0 else chunk[::2]:
                         if verdict := self._fault(index, files, run):

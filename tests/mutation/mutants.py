@@ -13,7 +13,7 @@ LEAST = 30
 """Below this, the output says that the file has no more."""
 
 FILLERS = ("port",)
-"""Kinds that are used only where a file has too few of the others: nearly all of them GHDL refuses at once."""
+"""Kinds that are used only where a file has too few of the others: GHDL refuses them at once."""
 
 
 @dataclass(frozen=True)

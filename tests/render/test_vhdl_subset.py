@@ -15,6 +15,7 @@ from creator.affine import Affine
 from creator.ops import Clamp
 from creator.resources import resource_folder
 from tests.graph.chains import IN, chain, linear, of_everything, quantize, rescale, table
+from tests.render.narrowing import narrowing
 
 F = FixedPoint
 MODES = [mode for mode in Rounding if mode is not Rounding.STOCHASTIC]
@@ -179,10 +180,17 @@ def test_templates_have_no(construct: str) -> None:
 def test_no_narrowing_resize_of_a_constant_width() -> None:
     """Each resize goes to at least the width that its operand is declared with."""
     for name, content in RENDERED.items():
-        code = code_of(content.decode())
-        widths = {m[1]: int(m[2]) + 1 for m in re.finditer(r"signal (\w+)\s*: signed\((\d+) downto 0\)", code)}
-        for match in re.finditer(r"resize\((\w+), (\d+)\)", code):
-            assert int(match[2]) >= widths[match[1]], f"{name}: {match[0]}"
+        assert narrowing(code_of(content.decode())) == [], name
+
+
+@pytest.mark.parametrize(
+    ("resize", "found"),
+    [("x, 8", False), ("x, 7", True), ("x(6 downto 2), 5", False), ("x(6 downto 2), 4", True), ("a(2 * (row) + 1), 4", False),
+     ("a(2 * (row) + 1), 3", True)],
+)  # fmt: skip
+def test_a_narrowing_resize_is_found(resize: str, found: bool) -> None:
+    declared = "type a_t is array (0 to 1) of signed(3 downto 0);\nsignal x : signed(7 downto 0);\nsignal a : a_t;\n"
+    assert bool(narrowing(f"{declared}y <= resize({resize});")) == found
 
 
 ALL = RENDERED | BENCHES | STATIC
