@@ -303,7 +303,7 @@ def test_values_beyond_float64_when_scaled_saturate(rounding):
     assert FixedPoint(4, 126).to_integers([1e300, -1e300], rounding).tolist() == [7, -8]
 
 
-@pytest.mark.parametrize("value", [math.inf, -math.inf, 1e300])
+@pytest.mark.parametrize("value", [math.inf, -math.inf, 1e300, [1.0, math.inf]])
 def test_an_infinity_or_what_scales_to_one_does_not_wrap(value):
     with pytest.raises(CreatorError, match="infinity cannot wrap"):
         FixedPoint(4, 126).to_integers([value], overflow=Overflow.WRAP)

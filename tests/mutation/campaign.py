@@ -65,7 +65,7 @@ class Campaign:
             again = self.thorough and verdict is not None and verdict.status == SURVIVED and mutant.key not in self.reasons
             if verdict is None or again:
                 began = time.monotonic()
-                verdict = judges.judge(file, mutant.applied(text), again)
+                verdict = judges.judge(file, mutant.applied(text), again, mutant.key in self.reasons)
                 self._remember(mutant, verdict, time.monotonic() - began)
             if verdict.status == SURVIVED and mutant.key not in self.reasons:
                 print(f"survived: {mutant}\n    {verdict.why}", flush=True)

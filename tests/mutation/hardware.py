@@ -135,8 +135,8 @@ class Hardware:
         self.networks: dict[str, Counter[int]] = {}
         self.runs: dict[str, Counter[Run]] = {}
 
-    def judge(self, file: str, text: str, thorough: bool = False) -> Verdict:
-        """What becomes of the repository's ``file`` when its content is ``text``."""
+    def judge(self, file: str, text: str, thorough: bool = False, most: int | None = None) -> Verdict:
+        """What becomes of the repository's ``file`` when its content is ``text``; ``most`` as for the class."""
         wins = self.runs.setdefault(file, Counter())
         runs = sorted((*RUNS, *MORE) if thorough else RUNS, key=lambda run: -wins[run])
         affected = self._affected(file, text)
@@ -156,7 +156,7 @@ class Hardware:
                             self.networks.setdefault(file, Counter())[index] += 1
                             return verdict
                 tried += len(chunk)
-                if tried >= self.most and not thorough:
+                if tried >= (most or self.most) and not thorough:
                     break
         except (
             jinja2.TemplateError,

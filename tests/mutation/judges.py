@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from tests.mutation.hardware import Hardware
+from tests.mutation.hardware import CHUNK, Hardware
 from tests.mutation.networks import networks
 from tests.mutation.software import Software
 from tests.mutation.verdict import Verdict
@@ -25,7 +25,8 @@ class Judges:
     def software(self) -> Software:
         return Software(self.scratch)
 
-    def judge(self, file: str, text: str, thorough: bool = False) -> Verdict:
-        """What becomes of ``file`` with the content ``text``."""
-        judge = self.software if file.endswith(".py") else self.hardware
-        return judge.judge(file, text, thorough)
+    def judge(self, file: str, text: str, thorough: bool, listed: bool) -> Verdict:
+        """What becomes of ``file`` with the content ``text``; a mutant that is listed as equivalent meets few networks."""
+        if file.endswith(".py"):
+            return self.software.judge(file, text, thorough, listed)
+        return self.hardware.judge(file, text, thorough, CHUNK if listed else None)

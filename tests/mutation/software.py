@@ -83,11 +83,11 @@ class Software:
         self.output = scratch / "pytest.txt"
         self.sound: set[str] = set()
 
-    def judge(self, file: str, text: str, thorough: bool = False) -> Verdict:
-        """What becomes of the repository's ``file`` when its content is ``text``."""
+    def judge(self, file: str, text: str, thorough: bool = False, brief: bool = False) -> Verdict:
+        """What becomes of the repository's ``file`` when its content is ``text``; ``brief``: its own tests alone."""
         self.require(file)
         verdict = self.tests(file, text, OWN[file])
-        if verdict.status == SURVIVED:
+        if verdict.status == SURVIVED and not brief:
             verdict = self.tests(file, text, ALL)
         if verdict.status == SURVIVED and thorough:
             verdict = self.tests(file, text, ["tests/conformance"], "torch or full_speed")

@@ -153,7 +153,11 @@ def test_bits_dropped_and_shifted() -> None:
 @pytest.mark.parametrize(
     ("op", "kind", "message"),
     [
-        (small([[1, 2]], [0]), TensorType((3,), X), r"takes 2 inputs, but gets shape \(3,\).*Linear\(3, 1\); input_shape"),
+        (
+            small([[1, 2]], [0]),
+            TensorType((3,), X),
+            r"takes 2 inputs, but gets shape \(3,\) \(hint: make it Linear\(3, 1\); input_shape",
+        ),
         (small([[1, 2]], [0]), TensorType((2, 2), X), r"put nn.Flatten in front of it and make it Linear\(4, 1\)"),
         (small([[1, 2]], [0]), TensorType((1, 2), X), r"hint: put nn.Flatten in front of it; input_shape"),
         (small([[1, 2]], [0, 1]), TensorType((2,), X), "do not fit"),
