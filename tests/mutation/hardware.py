@@ -85,10 +85,12 @@ def code(text: str) -> str:
 
 def logic(text: str) -> str:
     """VHDL without what makes no difference to its meaning, as long as it compiles: comments, blanks, context clauses,
-    attributes, and signals that are declared and nothing else."""
+    attributes, and signals and constants that are declared and nothing else."""
     short = re.sub(r"\b(?:use ieee\.|attribute )[^;]*;|\blibrary ieee;", "", code(text))
     names = Counter(re.findall(r"\w+", short.lower()))
-    return " ".join(re.sub(r"\bsignal (\w+) :[^;]*;", lambda m: m[0] if names[m[1].lower()] > 1 else "", short).split())
+    return " ".join(
+        re.sub(r"\b(?:signal|constant) (\w+) :[^;]*;", lambda m: m[0] if names[m[1].lower()] > 1 else "", short).split()
+    )
 
 
 def includers(name: str) -> set[str]:
@@ -118,6 +120,10 @@ def known_cycles() -> dict[str, dict[str, int]]:
     return found
 
 
+class NotRenderedError(Exception):
+    """A template cannot be rendered with its fault."""
+
+
 class Hardware:
     """Judges mutants of ``vhdl/`` and ``templates/``.
 
@@ -125,7 +131,8 @@ class Hardware:
         networks: in the order in which they are tried.
         scratch: an empty folder.
         cache: a file that remembers which runs pass without any fault.
-        most: networks that a mutant has to get past; with ``thorough`` all that it changes.
+        most: networks that a mutant has to get past, of those that differ in
+            numbers only; with ``thorough`` all.
     """
 
     def __init__(self, networks: list[Network], scratch: Path, cache: Path | None = None, most: int = 24) -> None:
@@ -139,7 +146,7 @@ class Hardware:
         """What becomes of the repository's ``file`` when its content is ``text``; ``most`` as for the class."""
         wins = self.runs.setdefault(file, Counter())
         runs = sorted((*RUNS, *MORE) if thorough else RUNS, key=lambda run: -wins[run])
-        affected = self._affected(file, text)
+        affected = self._unlike(self._affected(file, text), len(self.prepared) if thorough else most or self.most)
         tried, same_code = 0, False
         try:
             while chunk := list(itertools.islice(affected, CHUNK)):
@@ -156,21 +163,22 @@ class Hardware:
                             self.networks.setdefault(file, Counter())[index] += 1
                             return verdict
                 tried += len(chunk)
-                if tried >= (most or self.most) and not thorough:
-                    break
-        except (
-            jinja2.TemplateError,
-            CreatorError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            IndexError,
-            ZeroDivisionError,
-        ) as error:
-            return Verdict(REFUSED, "rendering", f"{type(error).__name__}: {error}")
+        except NotRenderedError as error:
+            return Verdict(REFUSED, "rendering", str(error))
         if tried:
             return Verdict(SURVIVED, why=f"{tried} networks that it changes")
         return Verdict(SAME_CODE) if same_code else Verdict(SURVIVED, why="it changes no network")
+
+    def _unlike(self, affected: Iterator[tuple[int, dict[str, str]]], most: int) -> Iterator[tuple[int, dict[str, str]]]:
+        """Without those that differ from ``most`` others by numbers only."""
+        seen = Counter[str]()
+        for index, files in affected:
+            change = "".join(
+                sorted({line for path, new in files.items() for line in _changes(self.prepared[index].texts[path], new)})
+            )
+            seen[change] += 1
+            if seen[change] <= most:
+                yield index, files
 
     def _affected(self, file: str, text: str) -> Iterator[tuple[int, dict[str, str]]]:
         """The networks whose files the fault changes, with those files; with none where only comments differ."""
@@ -180,7 +188,10 @@ class Hardware:
         render = self._renderer(file, text)
         compiled = 0
         for index in order:
-            found = render(self.prepared[index])
+            try:
+                found = render(self.prepared[index])
+            except Exception as error:  # whatever a template with a fault does
+                raise NotRenderedError(f"{type(error).__name__}: {error}") from error
             if found:
                 old = self.prepared[index].texts
                 files = {path: new for path, new in found.items() if code(new) != code(old[path])}
@@ -261,6 +272,18 @@ class Hardware:
                 return job, read_trace(job, (Path(folder) / RESULTS).read_text())
             except CheckFailedError as error:
                 return job, Verdict(KILLED, why=error.what)
+
+
+def _changes(old: str, new: str) -> list[str]:
+    """The lines that one text has and the other has not, marked - and +, with N for each number and bit string."""
+    before, after = set(code_lines(old)), set(code_lines(new))
+    lines = [*(f"-{line}" for line in before - after), *(f"+{line}" for line in after - before)]
+    return [re.sub(r'"[01]+"|\d+', "N", line) for line in lines]
+
+
+def code_lines(text: str) -> list[str]:
+    """Lines without comments."""
+    return [re.sub(r"--.*", "", line).strip() for line in text.splitlines()]
 
 
 def _place(build: Path, path: str, files: dict[str, str], folder: Path) -> str:

@@ -85,7 +85,7 @@ def test_a_change_that_is_none_survives(hardware: Hardware) -> None:
     same = text.replace("out_ready or not valid({{ stages }})", "not valid({{ stages }}) or out_ready")
     verdict = hardware.judge(file, same)
     assert verdict.status == SURVIVED
-    assert verdict.why == "2 networks that it changes"
+    assert verdict.why == "1 networks that it changes"
     assert hardware.judge(file, text.replace("  out_last", "  -- A comment.\n  out_last")).status == SAME_CODE
     assert hardware.judge(file, text.replace("not valid", "not  valid")).status == SAME_CODE
     lookup = (ROOT / "templates/lookup.vhd.j2").read_text()
@@ -96,7 +96,7 @@ def test_a_fault_without_any_fault_in_place_stops_the_tool(hardware: Hardware) -
     first, other_plan = hardware.prepared[0], hardware.prepared[1].plan
     spoilt = replace(first, network=replace(first.network, name="spoilt"), plan=other_plan)
     other = copy.copy(hardware)
-    other.prepared, other.passing = [spoilt], set()
+    other.prepared, other.passing, other.networks, other.runs = [spoilt], set(), {}, {}
     with pytest.raises(AssertionError, match="spoilt, full speed: fails without any fault: latency"):
         other.judge("templates/mac.vhd.j2", mutated("templates/mac.vhd.j2", *WRONG_SUM, 2))
 

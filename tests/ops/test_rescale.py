@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -44,6 +45,14 @@ def test_every_code_against_fractions(rounding: Rounding, entry: Format) -> None
     for output in (F(6, 2), F(5, 0, signed=False), Affine(0.1, -16, 5), Affine(0.1, 31, 5, signed=False)):
         for shift in (0, 3, 9):
             check_every_code(rescale([0, 1, 6, 171], shift, output, rounding), entry)
+
+
+@pytest.mark.parametrize("factors", [[3], [0, 4], [1, 5], [0]])
+def test_the_bounds_of_the_products_are_reached(factors: list[int]) -> None:
+    kind = TensorType((len(factors),), Affine(0.1, 1, 4))
+    for low, high in itertools.combinations_with_replacement(range(-8, 8), 2):
+        found = [(code - 1) * factor for code in range(low, high + 1) for factor in factors]
+        assert rescale(factors, 0, F(9, 0)).products(kind, Interval(low, high)) == (min(found), max(found))
 
 
 @pytest.mark.parametrize("rounding", ROUNDINGS)
