@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from creator import CreatorError, FixedPoint, Graph, Rounding
 from creator.affine import Affine, Format
 from creator.ops import Interval, Rescale, TensorType
-from creator.ops.rescale import operand_bits
+from creator.ops.rescale import Scaling, operand_bits
 from tests.graph.chains import chain, linear, rescale
 from tests.oracle import ROUNDINGS, rescaled
 
@@ -196,3 +196,12 @@ def test_bounds_of_products() -> None:
     assert op.products(TensorType((3,), F(8, 0)), Interval(-10, 20)) == (-50, 100)
     assert op.products(TensorType((3,), F(8, 0)), Interval(10, 20)) == (0, 100)
     assert op.products(TensorType((3,), Affine(0.1, 30, 8)), Interval(10, 20)) == (-100, 0)
+
+
+@pytest.mark.parametrize(
+    ("operand", "factor", "parts"),
+    [(1, 1, (1, 1)), (2, 3, (1, 1)), (18, 2**17 - 1, (1, 1)), (19, 2**17, (2, 2)), (35, 2**31 - 1, (2, 2)), (36, 3, (3, 1)),
+     (53, 3, (4, 1))],
+)  # fmt: skip
+def test_into_how_many_parts_a_product_is_cut(operand: int, factor: int, parts: tuple[int, int]) -> None:
+    assert Scaling((factor,), 0).parts(operand) == parts
