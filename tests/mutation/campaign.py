@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.mutation.equivalent import Key, equivalents
-from tests.mutation.files import ROOT, mutants_of, tree_hash
+from tests.mutation.files import ROOT, mutants_of, mutated_files, tree_hash
 from tests.mutation.mutants import LEAST, MOST, Mutant, in_turn
 from tests.mutation.verdict import EQUIVALENT, KILLED, REFUSED, SAME_CODE, SURVIVED, Verdict
 
@@ -131,8 +131,8 @@ class Campaign:
         print(table(rows | {"total": total}))
         print(*(f"{file} has no more than {rows[file]['mutants']} different mutants" for file in few), *faults, sep="\n")
         print(f"{seconds:.0f} s")
-        result = {"files": rows, "total": total, "few": few}
-        if len(self.files) == len(rows):
+        result = {"files": rows, "total": total, "few": few, "tree": self.tree, "faults": faults}
+        if set(self.files) == set(mutated_files()):
             (self.memory.parent / "mutation.json").write_text(json.dumps(result, indent=2) + "\n")
         return int(bool(total[SURVIVED] or faults))
 

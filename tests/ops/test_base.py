@@ -97,6 +97,8 @@ def test_checks() -> None:
     [
         ((-8, 7), Overflow.WRAP, (-8, 7), (-8, 7)),
         ((-3, 2), Overflow.WRAP, (-8, 7), (-3, 2)),
+        ((-8, 2), Overflow.WRAP, (-8, 7), (-8, 2)),
+        ((1, 7), Overflow.WRAP, (-8, 7), (1, 7)),
         ((-9, 2), Overflow.WRAP, (-8, 7), (-8, 7)),
         ((1, 8), Overflow.WRAP, (-8, 7), (-8, 7)),
         ((1, 8), Overflow.WRAP, (0, 5), (0, 5)),
