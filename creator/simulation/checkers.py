@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from creator.build_folder import BuildFolder
@@ -29,18 +30,20 @@ def require_checkers(build: BuildFolder) -> None:
         raise CreatorError(what, str(build.path), "translate again; to try out a change, edit the files in vhdl")
 
 
-def checker_files(build: BuildFolder, folder: Path) -> list[str]:
+def checker_files(build: BuildFolder, folder: Path, texts: Mapping[str, str] | None = None) -> list[str]:
     """The VHDL files, in compile order, that put a checker at every stream of the network as it is in ``build``.
 
     The watched architecture takes the place of the network's own. It is made here from that one, in ``folder``, and has only
-    the checkers from the build's: two copies of the network could differ, and what is not simulated would pass.
+    the checkers from the build's: two copies of the network could differ, and what is not simulated would pass. ``texts``
+    are contents that take the place of the build's files, by path.
     """
-    watched = (build.path / WATCHED).read_text(errors="replace")
+    texts = texts or {}
+    watched = texts.get(WATCHED) or (build.path / WATCHED).read_text(errors="replace")
     name = _WATCHED.search(watched)
     source = f"vhdl/{name[1]}.vhd" if name else ""
     if name is None or source not in build.sources:
         raise CreatorError(f"{WATCHED} has no architecture of the network", str(build.path), "translate again")
-    network = (build.path / source).read_text(errors="replace")
+    network = texts.get(source) or (build.path / source).read_text(errors="replace")
     pattern = rf"^architecture rtl of {name[1]} is$(.*)^end architecture rtl;$"
     found = re.search(pattern, network, re.MULTILINE | re.DOTALL)
     if found is None:  # edited beyond recognition: the outputs are compared all the same

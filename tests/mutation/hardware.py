@@ -26,6 +26,7 @@ from creator.render import cores, design
 from creator.render.environment import environment
 from creator.schedule import Plan
 from creator.schedule.timeline import frame_ends
+from creator.simulation.checkers import checker_files
 from creator.simulation.file_bench import RESULTS, VECTORS, bench_options, read_trace, vectors_text
 from creator.simulation.job import STANDARD, Job, Trace, first_error
 from creator.tools import find_ghdl, run_tool
@@ -258,7 +259,8 @@ class Hardware:
         interrupt = min(frames.shape[1] * 3 // 2 + 16, frames.size - 1) if run.cut else 0
         job = Job(build, frames, profile=run.profile, seed=1, resets=run.resets, interrupt=interrupt)
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
-            sources = [_place(build.path, path, files, Path(folder)) for path in [*build.sources, *build.checks, build.bench]]
+            paths = [*build.sources, *checker_files(build, Path(folder), files), build.bench]
+            sources = [_place(build.path, path, files, Path(folder)) for path in paths]
             (Path(folder) / VECTORS).write_text(vectors_text(job))
             command = [find_ghdl()[0], "-c", *STANDARD, *sources, "-r", *bench_options(job)]
             try:
@@ -269,7 +271,7 @@ class Hardware:
                 began = (Path(folder) / RESULTS).is_file() or re.search(r":@\d+\w*s:", text)
                 return job, Verdict(KILLED if began else REFUSED, why=first_error(text))
             try:
-                return job, read_trace(job, (Path(folder) / RESULTS).read_text())
+                return job, read_trace(job, Path(folder) / RESULTS)
             except CheckFailedError as error:
                 return job, Verdict(KILLED, why=error.what)
 

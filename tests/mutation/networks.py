@@ -16,7 +16,8 @@ from creator.formats import IntArray
 from creator.graph.vectors import check_vectors
 from creator.ops import REGISTRY
 from creator.simulation.stalls import NAMES
-from tests.fuzz import test_mlps, test_scales
+from tests.fuzz.explore import explore
+from tests.fuzz.trial import Trial
 from tests.mutation.killers import KILLERS
 from tests.simulation import test_deep_memories
 
@@ -25,6 +26,7 @@ LONGEST = 6_000
 
 LEAST_FRAMES, MOST_FRAMES = 6, 24
 FUZZ = 60
+"""Random networks of each kind."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,10 @@ def _cases() -> Iterator[list[Callable[[], Network]]]:
         yield [lambda op=op, case=case: Network(f"{op}: {case.name}", case.graph()) for case in found]
 
 
-def _mlp(seed: int) -> Network:
-    fuzz = test_mlps.Fuzz(seed)
-    model, size = fuzz.model()
-    graph = creator.trace(model, (size,))
-    return Network(f"random network {seed}", graph, fuzz.parallelism(graph))
-
-
-def _scales(seed: int) -> Network:
-    return Network(f"random scales {seed}", test_scales.Fuzz(seed).graph())
+def _random(kind: str) -> list[Network]:
+    found: list[Trial] = []
+    explore(kind, 0, FUZZ, found.append)
+    return [Network(f"random {kind} {number}", trial.graph, dict(trial.options)) for number, trial in enumerate(found)]
 
 
 def networks() -> list[Network]:
@@ -90,8 +87,8 @@ def networks() -> list[Network]:
     long = [killer for killer in killers if " banks of " in killer.name or killer.name.startswith("deep")]
     groups = [
         *([make() for make in makers] for makers in _cases()),
-        [_mlp(seed) for seed in range(FUZZ)],
-        [_scales(seed) for seed in range(FUZZ)],
+        _random("mlp"),
+        _random("scales"),
         [Network(f"deep: {name}", graph, {"lanes": lanes}) for name, graph, lanes in deep],
     ]
     short = [[network for _, network in sorted(_short(group), key=lambda pair: pair[0])] for group in groups]
