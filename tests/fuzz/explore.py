@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 from tests.fuzz import mlps, scales
 from tests.fuzz.trial import Trial
 
-KINDS: dict[str, SearchStrategy[Trial]] = {"mlp": mlps.small(), "scales": scales.small(), "large": mlps.large()}
+KINDS: dict[str, Callable[[], SearchStrategy[Trial]]] = {"mlp": mlps.small, "scales": scales.small, "large": mlps.large}
 """By name, what can be explored."""
 
 
@@ -35,7 +35,7 @@ def explore(kind: str, number: int, networks: int, check: Callable[[Trial], None
         print_blob=False,
         verbosity=Verbosity.normal,
     )
-    @given(KINDS[kind])
+    @given(KINDS[kind]())
     def run(network: Trial) -> None:
         check(network)
 
