@@ -158,7 +158,7 @@ def _linear(files: CoreFiles, op: Linear) -> None:
         # Whether anything asks where a row begins: the sum, or the row counter of the biases.
         "marks_first": words > 1 or (groups > 1 and bool(bias_bits)),
     }
-    plain = inputs * outputs == 1 and not array.selects
+    plain = inputs * outputs == 1 and not array.selects and not shared["far"]
     values = mac_values(array, op.align(x), accumulator)
     mac = files.part("mac" if plain else "mac_array", "mac", values | shared)
     sums = op.sums(x, files.interval)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,13 +35,21 @@ class Draws:
     def pick(self, items: Sequence[T]) -> T:
         return items[self.whole(0, len(items) - 1)]
 
-    def rounds(self, most: int) -> Iterator[None]:
-        """One round or more. Each is decided after the one before, so that shrinking can cut any of them out."""
-        yield None
-        for _ in range(most - 1):
-            if not self.chance(65):
+    def repeat(self, most: int, make: Callable[[], None]) -> None:
+        """Calls ``make`` once or more. Each call with what decides about the next is one piece, which shrinking can cut out."""
+
+        @st.composite
+        def piece(draw: Any) -> bool:
+            outer, self._draw = self._draw, draw
+            try:
+                make()
+                return self.chance(65)
+            finally:
+                self._draw = outer
+
+        for _ in range(most):
+            if not self._draw(piece()):
                 return
-            yield None
 
     def bulk(self) -> np.random.Generator:
         """For what is too much to choose one by one, as weights are."""

@@ -59,37 +59,38 @@ class Mlp(Draws):
         self.fill(layer.running_var, 0.1, 3)
         return layer
 
-    def activation(self, fmt: FixedPoint) -> tuple[list[torch.nn.Module], FixedPoint]:
-        """Layers and the format after them."""
+    def activation(self, fmt: FixedPoint) -> list[torch.nn.Module]:
+        """Layers behind one whose output is of the format ``fmt``."""
         match self.whole(0, 5):
             case 0:
-                return [], fmt
+                return []
             case 1 | 2:
-                return [nn.ReLU()], fmt
+                return [nn.ReLU()]
             case 3:
                 low = self.whole(fmt.min_code, fmt.max_code - 1)
-                return [nn.HardTanh(low * fmt.step, self.whole(low + 1, fmt.max_code) * fmt.step)], fmt
+                return [nn.HardTanh(low * fmt.step, self.whole(low + 1, fmt.max_code) * fmt.step)]
             case 4:
                 out = self.format(12)
                 rules = self.rules(out)
-                return [nn.Quantize(out, rules["rounding"], rules["overflow"])], out
+                return [nn.Quantize(out, rules["rounding"], rules["overflow"])]
         out = self.format(12)
         narrow = [] if fmt.total_bits <= 10 else [nn.Quantize(self.format(10, signed=fmt.signed))]
-        return [*narrow, self.pick(TABLES)(**self.rules(out))], out
+        return [*narrow, self.pick(TABLES)(**self.rules(out))]
+
+    def layer(self, sizes: list[int]) -> None:
+        """A linear layer and what can follow."""
+        m, fmt = self.pick(sizes), self.format()
+        self.layers.append(self.linear(self.width, m, fmt))
+        self.layers += [self.normalisation(m)] if self.chance(25) else []
+        self.layers += [*self.activation(fmt), *([nn.Dropout(0.3)] if self.chance(10) else [])]
+        self.width = m
 
     def model(self, sizes: list[int]) -> tuple[torch.nn.Sequential, int]:
         """A model in eval mode, and the size of its input."""
-        fmt, size = self.format(), self.pick(sizes)
-        layers: list[torch.nn.Module] = [nn.Quantize(fmt)]
-        n = size
-        for _ in self.rounds(4):
-            m, fmt = self.pick(sizes), self.format()
-            layers.append(self.linear(n, m, fmt))
-            layers += [self.normalisation(m)] if self.chance(25) else []
-            more, fmt = self.activation(fmt)
-            layers += [*more, *([nn.Dropout(0.3)] if self.chance(10) else [])]
-            n = m
-        return torch.nn.Sequential(*layers).eval(), size
+        self.layers: list[torch.nn.Module] = [nn.Quantize(self.format())]
+        self.width = size = self.pick(sizes)
+        self.repeat(4, lambda: self.layer(sizes))
+        return torch.nn.Sequential(*self.layers).eval(), size
 
 
 @st.composite

@@ -80,18 +80,21 @@ class Scales(Draws):
             output = self.format(10)
             self.add(Lookup(self.bulk().integers(output.min_code, output.max_code, 1 << bits, endpoint=True), output))
 
+    def layer(self) -> None:
+        """Sums, mostly, on a new scale, and what can follow."""
+        if not self.chance(20):
+            self.sums()
+        self.rescale()
+        for extra, percent in ((self.clamp, 30), (self.rescale, 20), (self.table, 20)):
+            if self.chance(percent):
+                extra()
+
     def graph(self) -> Graph:
         """A graph that no pass has touched."""
         self.builder = Builder(TensorType((self.pick(SIZES),), self.format(12)))
         self.last = self.builder.input
         self.bounds = Interval.of(self.type.format)
-        for _ in self.rounds(4):
-            if not self.chance(20):
-                self.sums()
-            self.rescale()
-            for extra, percent in ((self.clamp, 30), (self.rescale, 20), (self.table, 20)):
-                if self.chance(percent):
-                    extra()
+        self.repeat(4, self.layer)
         return self.builder.graph(self.last)
 
 

@@ -5,6 +5,11 @@ Replay a failure with ``python -m tests.fuzz KIND SEED``, as the test is named.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -18,6 +23,7 @@ from tests.fuzz.explore import explore, simulate_networks
 from tests.fuzz.trial import Trial
 from tests.oracle import ROUNDINGS
 
+ROOT = Path(__file__).parents[2]
 MANY, FEW = 256, 32  # samples of each network in `make test`; of the others in `make test-all`
 EACH = 10  # networks of a seed, besides the simplest
 QUICK = {"mlp": 10, "scales": 10, "large": 3}  # seeds of `make test`
@@ -129,6 +135,26 @@ def test_every_operation_occurs() -> None:
     """A new operation must join the generators."""
     trials = [*explored("mlp"), *explored("scales")]
     assert {node.op.name for trial in trials for node in trial.traced.nodes} == set(REGISTRY)
+
+
+TEXTS = """
+from tests.fuzz.explore import explore
+found = []
+explore("mlp", 0, 10, lambda trial: found.append(str(trial)))
+explore("scales", 0, 10, lambda trial: found.append(str(trial)))
+print("".join(found), end="")
+"""
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_a_seed_means_the_same_networks_in_every_process(hash_seed: str) -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run([sys.executable, "-c", TEXTS], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: list[str] = []
+    for kind in ("mlp", "scales"):
+        explore(kind, 0, EACH, lambda trial: found.append(str(trial)))
+    assert done.stdout == "".join(found)
 
 
 def test_a_failure_shrinks_to_the_smallest_network_that_fails() -> None:

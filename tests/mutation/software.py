@@ -149,7 +149,7 @@ def _become_pytest(file: str, text: str, tests: list[str], only: str, output: Pa
         sys.meta_path.insert(0, _Finder(module, ROOT / file, text))
         os.chdir(ROOT)
         options = ["-x", "-q", "--no-header", "--tb=line", "--assert=plain", "-k", only]
-        for plugin in ("cacheprovider", "xdist", "unraisableexception", "threadexception"):
+        for plugin in ("cacheprovider", "hypothesispytest", "xdist", "unraisableexception", "threadexception"):
             options += ["-p", f"no:{plugin}"]
         status = int(pytest.main([*options, *tests]))
     finally:
