@@ -133,7 +133,9 @@ class Campaign:
         print(f"{seconds:.0f} s")
         result = {"files": rows, "total": total, "few": few, "tree": self.tree, "faults": faults}
         if set(self.files) == set(mutated_files()):
-            (self.memory.parent / "mutation.json").write_text(json.dumps(result, indent=2) + "\n")
+            evidence = self.memory.parent / "evidence"
+            evidence.mkdir(exist_ok=True)
+            (evidence / "mutation.json").write_text(json.dumps(result, indent=2) + "\n")
         return int(bool(total[SURVIVED] or faults))
 
 
