@@ -48,8 +48,8 @@ def test_beats() -> None:
 
 
 def test_lanes_and_intervals() -> None:
-    assert Lanes() == (1, 1, False)
-    assert (str(Lanes(2, 3)), str(Lanes(2, 3, True))) == ("2x3", "2x3 packed")
+    assert Lanes() == (1, 1, False, False)
+    assert (str(Lanes(2, 3)), str(Lanes(2, 3, True, True))) == ("2x3", "2x3 packed pipelined")
     assert Interval.of(F(4, 1, symmetric=True)) == (-7, 7)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import random
 import re
 from collections.abc import Callable
@@ -11,16 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import creator
-from creator import Design, nn
+from creator import Design
 from creator.graph.vectors import check_vectors
-from creator.ops.linear import Linear
-from creator.passes import LOWER, OPTIMISE, run_passes
-from creator.schedule.assemble import core_nodes
 from creator.targets import find_target
-from tests.fuzz import test_mlps, test_scales
+from tests.fuzz.explore import explore
+from tests.fuzz.trial import Trial
 from tests.synthesis.netlists import Bench, Module, netlist
 from tests.synthesis.test_packed_networks import scaled, two_layers
 
@@ -28,56 +24,24 @@ TARGETS = ("ecp5-25k", "ice40-up5k", "gw1n-9c", "lifcl-40", "gw2a-18c")
 CELLS = 1000
 """Look-up tables and flip-flops, as estimated, that a network may have: Yosys takes some seconds for so many."""
 
+FEW_CELLS = 200
+
 QUICK, EXTENDED = 10, 120
 
 
-class Small(test_mlps.Fuzz):
-    """A random multilayer perceptron of up to three small layers, with few lanes."""
-
-    def lanes(self, size: int, most: int) -> int:
-        return min(super().lanes(size, most), self.pick([1, 2, 3, 4]))
-
-    def model(self) -> tuple[torch.nn.Sequential, int]:
-        sizes = [int(self.rng.integers(1, 14)) for _ in range(self.pick([2, 3, 3, 4]))]
-        form = self.format(12)
-        layers: list[torch.nn.Module] = [nn.Quantize(form)]
-        for n, m in itertools.pairwise(sizes):
-            form = self.format(10)
-            layers.append(self.linear(n, m, form))
-            layers += [self.normalisation(m)] if self.chance(0.25) else []
-            more, form = self.activation(form)
-            layers += more
-        return torch.nn.Sequential(*layers), sizes[0]
-
-
-def perceptron(seed: int) -> Design:
-    fuzz = Small(seed)
-    model, size = fuzz.model()
-    graph = creator.trace(model, (size,))
-    return creator.translate(graph, **fuzz.parallelism(graph))
-
-
-def between_scales(seed: int) -> Design:
-    """Of one lane, or of some for each core."""
-    fuzz = test_scales.Fuzz(seed)
-    graph = run_passes(fuzz.graph(), OPTIMISE)
-    lowered = run_passes(graph, LOWER)
-    lanes = {}
-    for node in core_nodes(lowered) if fuzz.chance(0.6) else ():
-        inputs = min(fuzz.pick([1, 2, 3]), lowered.input_types(node)[0].size)
-        lanes[node.name] = (inputs, min(fuzz.pick([1, 2, 3]), node.type.size) if isinstance(node.op, Linear) else inputs)
-    return creator.translate(graph, lanes=lanes or None)
-
-
 def design_of(index: int) -> Design:
-    """The first small enough network from the seeds of ``index``."""
-    make: Callable[[int], Design] = (perceptron, between_scales)[index // len(TARGETS) % 2]
-    for seed in itertools.count(1000 * index):
-        design = make(seed)
-        total = design.estimate.total
-        if total.luts + total.ffs <= CELLS:
-            return design
-    raise AssertionError
+    """The first network of a seed that is small enough, and not too small."""
+    found: list[Design] = []
+
+    def keep(trial: Trial) -> None:
+        if not found:
+            design = trial.design()
+            total = design.estimate.total
+            if FEW_CELLS <= total.luts + total.ffs <= CELLS:
+                found.append(design)
+
+    explore(("mlp", "scales")[index // len(TARGETS) % 2], 5000 + index, 40, keep)
+    return found[0]
 
 
 def agree(design: Design, target: str, folder: Path, seed: int) -> tuple[Bench, Module, int]:
