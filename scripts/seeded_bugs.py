@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "build" / "evidence" / "bugs.json"
-TESTS = ("tests/conformance", "tests/fuzz", "tests/render", "tests/simulation", "tests/schedule")
+TESTS = ("tests/render", "tests/conformance", "tests/fuzz", "tests/simulation", "tests/schedule")
 NEED = ("creator", "templates", "vhdl", "sim", "tests", "examples", "scripts", "docs", "pyproject.toml")
 LIMIT = 900
 
