@@ -47,7 +47,7 @@ def design_of(index: int) -> Design:
 def agree(design: Design, target: str, folder: Path, seed: int) -> tuple[Bench, Module, int]:
     """Runs VHDL and netlist; the bench, the netlist and how many integers were compared."""
     graph = design.graph
-    codes = check_vectors(graph, min(12, max(1, 3000 // design.interval - 4)), seed)
+    codes = check_vectors(graph, min(24, max(1, 3000 // design.interval - 4)), seed)
     module = netlist(design, target, folder)
     run = creator.simulate(folder / "build", codes, bench="vhdl", stalls=seed % 3, interrupt=seed % 5)
     assert run.mismatches == 0, run.first
