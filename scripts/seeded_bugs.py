@@ -48,10 +48,10 @@ BUGS = (
         "when wide(",
     ),
     Bug(
-        "saturation edge: the largest code is cut off",
+        "saturation edge: the code above the largest passes",
         "templates/limit.vhd.j2",
         "{{ source }} > {{ high_literal }}",
-        "{{ source }} >= {{ high_literal }}",
+        "{{ source }} - 1 > {{ high_literal }}",
     ),
     Bug(
         "sign extension: a signed sum is extended with zeros",
