@@ -23,6 +23,7 @@ RESULT = ROOT / "build" / "evidence" / "bugs.json"
 TESTS = ("tests/render", "tests/conformance", "tests/fuzz", "tests/simulation", "tests/schedule")
 NEED = ("creator", "templates", "vhdl", "sim", "tests", "examples", "scripts", "docs", "pyproject.toml")
 LIMIT = 900
+"""Seconds after which a bug counts as not found."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,12 @@ def hunt(bug: Bug) -> tuple[str | None, float]:
             *TESTS,
         ]
         environment = {**os.environ, "PYTHONPATH": str(folder)}
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT)
+        try:
+            done = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT
+            )
+        except subprocess.TimeoutExpired:
+            return None, time.monotonic() - begin
         found = re.search(r"^(?:FAILED|ERROR) (.*)$", done.stdout, re.MULTILINE)
         if (done.returncode == 0) != (found is None):
             raise SystemExit(done.stdout + done.stderr)
@@ -183,15 +189,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", type=int, help="the number of one bug")
     options = parser.parse_args()
-    rows = []
+    rows: list[dict[str, str | int | None]] = []
     for number, bug in enumerate(BUGS):
         if options.only in (None, number):
             test, seconds = hunt(bug)
             rows.append({"bug": bug.kind, "file": bug.file, "test": test, "seconds": round(seconds)})
             print(f"{number}: {bug.kind}: {test or 'NOT FOUND'}, {seconds:.0f} s", flush=True)
-    if options.only is None:
-        RESULT.parent.mkdir(parents=True, exist_ok=True)
-        RESULT.write_text(json.dumps(rows, indent=2) + "\n")
+            if options.only is None:
+                RESULT.parent.mkdir(parents=True, exist_ok=True)
+                RESULT.write_text(json.dumps(rows, indent=2) + "\n")
     return int(any(row["test"] is None for row in rows))
 
 
