@@ -16,7 +16,7 @@ from creator.errors import CreatorError, as_path
 from creator.graph import Graph, load
 from creator.graph.storage import graph_bytes
 from creator.render.design import translate
-from creator.render.fileset import GRAPH, KIND, MANIFEST, VERSION, made_later, manifest_text, read_manifest, sealed
+from creator.render.fileset import GRAPH, KIND, MANIFEST, VERSION, files_in, made_later, manifest_text, read_manifest, sealed
 
 
 @dataclass(frozen=True)
@@ -207,12 +207,7 @@ def _are_options(value: object) -> bool:
 
 def _entries(folder: Path) -> dict[str, bool]:
     """Every file below ``folder`` by its relative path, and whether it is a plain one; links are not followed."""
-    found = {}
-    for root, folders, files in os.walk(folder):
-        for name in [*files, *(name for name in folders if Path(root, name).is_symlink())]:
-            path = Path(root, name)
-            found[path.relative_to(folder).as_posix()] = stat.S_ISREG(path.lstat().st_mode)
-    return found
+    return {name: stat.S_ISREG((folder / name).lstat().st_mode) for name in files_in(folder)}
 
 
 def _hash(path: Path, plain: bool) -> str:

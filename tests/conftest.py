@@ -56,9 +56,9 @@ def edit(small_build: Path) -> Callable[..., None]:
 
 
 @pytest.fixture
-def sabotaged(request: pytest.FixtureRequest) -> Callable[[int], None]:
-    """Counts acts of sabotage that were caught, for the evidence: a user property of the test."""
-    return lambda count: request.node.user_properties.append(("sabotages", count))
+def sabotaged(record_property: Callable[[str, object], None]) -> Callable[[int], None]:
+    """Counts acts of sabotage that were caught, for the evidence."""
+    return lambda count: record_property("sabotages", count)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

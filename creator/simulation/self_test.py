@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from creator.build_folder import BuildFolder
+from creator.disk import scratch_folder
 from creator.errors import CheckFailedError, CreatorError
 from creator.formats import IntArray
 from creator.graph import Graph
@@ -108,8 +109,8 @@ def self_test(build: str | os.PathLike[str], *, bench: str = "cocotb") -> SelfTe
     if folder.edited():
         what = f"{', '.join(folder.edited())} changed since translation, and a self-test starts from what was translated"
         raise CreatorError(what, str(build), "translate again")
-    with tempfile.TemporaryDirectory(prefix="creator-") as scratch:
-        return _Tester(folder, bench, Path(scratch)).run()
+    with scratch_folder() as scratch:
+        return _Tester(folder, bench, scratch).run()
 
 
 class _Tester:

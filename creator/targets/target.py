@@ -17,7 +17,8 @@ class Target:
         family: whose costs an estimate counts.
         synth: the Yosys script that maps to it.
         multipliers: rules by which multipliers are mapped before that script, which then maps none: widest operands, narrowest
-            operands, and the cell that Yosys's file of the family makes a block of. Empty: the script does it.
+            operands, and the cell that ``multiplier_cells`` makes a block of. Empty: the script does it.
+        multiplier_cells: Yosys's file of the family's multiplier blocks, for ``multipliers``.
         router: the nextpnr program, or ``None``: no place and route.
         device: nextpnr's arguments that choose device, speed grade and package.
         config: nextpnr's option that writes the configuration, and the file's suffix.
@@ -61,6 +62,7 @@ class Target:
     untimed: str = ""
     packs: bool = False
     multipliers: tuple[tuple[int, int, int, int, str], ...] = ()
+    multiplier_cells: str = ""
 
     def script(self, top: str) -> str:
         """The lines of Yosys that map the module ``top``."""
@@ -75,7 +77,7 @@ class Target:
             f"{self.synth} -top {top} -run begin:coarse",
             *("flatten", "opt", "wreduce", "peepopt", "opt_clean"),
             *rules,
-            "techmap -map +/lattice/dsp_map_nexus.v",
+            f"techmap -map {self.multiplier_cells}",
             f"{self.synth} -top {top} -nodsp -run coarse:",
         ]
         return "\n".join(steps)
@@ -194,6 +196,7 @@ _LIFCL_40 = Target(
         (18, 18, 4, 10, "$__NX_MUL18X18"),
         (9, 9, 4, 4, "$__NX_MUL9X9"),
     ),
+    multiplier_cells="+/lattice/dsp_map_nexus.v",
 )
 
 

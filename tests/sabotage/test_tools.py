@@ -94,13 +94,17 @@ RESULTS = {
 }
 
 
-@pytest.mark.parametrize("name", RESULTS)
-def test_results_of_the_file_bench(simulate_fails: Simulate, fake_ghdl, sabotaged: Count, name: str) -> None:
-    body, words = RESULTS[name]
+def damaged_results(simulate_fails: Simulate, fake_ghdl: Callable[[str], Path], bench: str, body: str, words: str) -> None:
+    """``body`` is done to the results of a sound run; what the simulation says has ``words``."""
     note = fake_ghdl(f"run()\n{body}")
-    message = simulate_fails("vhdl")
+    message = simulate_fails(bench)
     assert note.read_text() == "done", message
     assert_has(message, words)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_results_of_the_file_bench(simulate_fails: Simulate, fake_ghdl, sabotaged: Count, name: str) -> None:
+    damaged_results(simulate_fails, fake_ghdl, "vhdl", *RESULTS[name])
     sabotaged(1)
 
 
@@ -124,11 +128,7 @@ COCOTB_RESULTS = {
 
 @pytest.mark.parametrize("name", cases(COCOTB_RESULTS, ["report deleted", "report of no test", "record deleted", "record cut"]))
 def test_results_of_cocotb(simulate_fails: Simulate, fake_ghdl, sabotaged: Count, name: str) -> None:
-    body, words = COCOTB_RESULTS[name]
-    note = fake_ghdl(f"run()\n{body}")
-    message = simulate_fails("cocotb")
-    assert note.read_text() == "done", message
-    assert_has(message, words)
+    damaged_results(simulate_fails, fake_ghdl, "cocotb", *COCOTB_RESULTS[name])
     sabotaged(1)
 
 

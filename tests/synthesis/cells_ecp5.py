@@ -6,7 +6,7 @@ Yosys's own simulation models.
 
 from __future__ import annotations
 
-from tests.synthesis.cells_shared import Memory, choice, multiplier, read_port, small_memory, table, write_port
+from tests.synthesis.cells_shared import Memory, carry_chain, choice, multiplier, read_port, small_memory, table, write_port
 from tests.synthesis.netlist_simulator import Cell, Expression, Model, Netlist, number
 
 
@@ -23,15 +23,7 @@ def _chosen(one: str, zero: str, select: str) -> Model:
 
 def _ccu2c(net: Netlist, cell: Cell) -> None:
     cell.require(INJECT1_0="NO", INJECT1_1="NO")
-    carry = cell.net("CIN")
-    for half in "01":
-        inputs = [cell.net(f"{port}{half}") for port in "ABCD"]
-        init = cell.number(f"INIT{half}")
-        net.assign(cell.net(f"S{half}"), f"{table(init, inputs)} ^ {carry}")
-        # The lower half of the table, which D does not choose from, gives the carry where the table is 0.
-        following = net.node() if half == "0" else cell.net("COUT")
-        net.assign(following, f"{carry} if {table(init, inputs)} else {table(init & 15, inputs[:2])}")
-        carry = following
+    carry_chain(net, cell, 2)
 
 
 def _trellis_ff(net: Netlist, cell: Cell) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.synthesis.cells_shared import Memory, multiplier, read_port, small_memory, table, units, write_port
+from tests.synthesis.cells_shared import Memory, carry_chain, multiplier, read_port, small_memory, table, units, write_port
 from tests.synthesis.netlist_simulator import Cell, Expression, Model, Netlist, number
 
 
@@ -24,15 +24,7 @@ def _widefn9(net: Netlist, cell: Cell) -> None:
 
 def _ccu2(net: Netlist, cell: Cell) -> None:
     cell.require(INJECT="NO")
-    carry = cell.net("CIN")
-    for half in "01":
-        inputs = [cell.net(f"{port}{half}") for port in "ABCD"]
-        init = cell.number(f"INIT{half}")
-        net.assign(cell.net(f"S{half}"), f"{table(init, inputs)} ^ {carry}")
-        # Where the table is 0 its lower half, which D does not choose from, gives the carry.
-        following = net.node() if half == "0" else cell.net("COUT")
-        net.assign(following, f"{carry} if {table(init, inputs)} else {table(init & 255, inputs[:3])}")
-        carry = following
+    carry_chain(net, cell, 3)
 
 
 def _flip_flop(reset: str, value: int) -> Model:

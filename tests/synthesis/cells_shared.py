@@ -17,6 +17,19 @@ def choice(select: Expression, one: Expression, zero: Expression) -> Expression:
     return f"{one} if {select} else {zero}"
 
 
+def carry_chain(net: Netlist, cell: Cell, inputs: int) -> None:
+    """Lattice's two places of a sum. Where a place's table is 0, its lowest entries, by so many inputs, give the carry."""
+    carry = cell.net("CIN")
+    for half in "01":
+        nets = [cell.net(f"{port}{half}") for port in "ABCD"]
+        init = cell.number(f"INIT{half}")
+        net.assign(cell.net(f"S{half}"), f"{table(init, nets)} ^ {carry}")
+        following = net.node() if half == "0" else cell.net("COUT")
+        lowest = table(init & (1 << (1 << inputs)) - 1, nets[:inputs])
+        net.assign(following, f"{carry} if {table(init, nets)} else {lowest}")
+        carry = following
+
+
 def multiplier(
     net: Netlist,
     sides: Iterable[tuple[list[Expression], Expression, Expression | None]],
