@@ -5,8 +5,9 @@ A file here is named after an operation and gives ``CASES``. A case is a model w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,11 +25,13 @@ class Case:
         name: unique in its file.
         make: builds the model; torch's seed is set before.
         input_shape: of one sample.
+        options: of ``translate``.
     """
 
     name: str
     make: Callable[[], torch.nn.Module]
     input_shape: tuple[int, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def model(self) -> torch.nn.Module:
         """The model, in eval mode, the same every time."""
@@ -55,10 +58,12 @@ class GraphCase:
     Args:
         name: unique in its file.
         make: builds the graph, before any pass.
+        options: of ``translate``.
     """
 
     name: str
     make: Callable[[], creator.Graph]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def graph(self) -> creator.Graph:
         """The graph as tracing would leave it."""

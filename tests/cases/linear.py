@@ -1,7 +1,8 @@
-"""Fully connected layers: sizes, widths, grids, every rounding and overflow, bias, folded normalisation, merged clamps."""
+"""Fully connected layers: sizes, widths, grids, every rounding and overflow, bias, normalisation, merged clamps, lanes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -33,6 +34,12 @@ def one(name: str, n: int, m: int, *after: torch.nn.Module, entry: FixedPoint = 
     return Case(name, lambda: sequential(nn.Quantize(entry), scaled(nn.Linear(n, m, **kwargs), gain), *after), (n,))
 
 
+def lanes(case: Case, *each: list[int], **options: Any) -> Case:
+    """``case``, whose linear layers have ``each`` ``[inputs, outputs]`` a cycle."""
+    layers = [name for name, layer in case.model().named_children() if isinstance(layer, nn.Linear)]
+    return replace(case, options={"lanes": dict(zip(layers, each, strict=True)), **options})
+
+
 def normalised() -> torch.nn.Module:
     model = sequential(nn.Quantize(IN), nn.Linear(6, 5, bias=F(10, 6)), nn.BatchNorm1d(5), nn.ReLU())
     for _ in range(20):
@@ -42,6 +49,8 @@ def normalised() -> torch.nn.Module:
         model[2].bias.copy_(torch.tensor([0.5, -0.5, 1.25, 0.0, 9.0]))
     return model
 
+
+PACKED = {"target": "xc7a35t", "packing": True}  # its multipliers hold two products of 8 bits
 
 CASES = [
     one("1x1", 1, 1),
@@ -98,4 +107,29 @@ CASES = [
     GraphCase("exact sums on a grid of their own", lambda: chains.chain(chains.linear(output=F(17, 11), align=3))),
     GraphCase("exact sums with a clamp", lambda: chains.chain(chains.linear(output=F(52, 8), low=-300, high=4000))),
     one("unsigned wrap and hardtanh", 7, 6, nn.HardTanh(0.25, 2), overflow=Overflow.WRAP, output=F(6, 4, signed=False), gain=4),
+    lanes(one("lanes that divide", 8, 6), [4, 3]),
+    lanes(one("lanes that do not divide", 7, 5), [3, 2]),
+    lanes(one("lanes of inputs alone", 11, 4), [5, 1]),
+    lanes(one("lanes of outputs alone", 4, 11), [1, 4]),
+    lanes(one("all at once", 5, 4), [5, 4]),
+    lanes(one("lanes of one output", 9, 1), [4, 1]),
+    lanes(one("lanes of one input", 1, 9), [1, 4]),
+    lanes(one("lanes, a register more for each sum", 6, 5), [2, 2], pipelining=True),
+    lanes(one("one lane, a register more for each sum", 1, 1), [1, 1], pipelining=True),
+    lanes(one("lanes, products of several blocks", 5, 4, entry=F(20, 12), weight=F(19, 15), output=F(16, 11)), [2, 2]),
+    lanes(one("lanes, wrapping", 7, 5, overflow=Overflow.WRAP, output=F(6, 4), gain=4), [2, 3]),
+    lanes(one("lanes, ternary weight", 9, 5, weight=F(2, 1, symmetric=True), gain=4), [4, 2]),
+    lanes(one("lanes, 1-bit weight", 6, 5, weight=F(1, 1), gain=4), [3, 4]),
+    lanes(one("lanes that widen and narrow", 5, 12, nn.ReLU(), nn.Linear(12, 9), nn.Linear(9, 2)), [2, 3], [5, 2], [3, 2]),
+    lanes(one("packed", 6, 8, gain=3), [2, 4], **PACKED),
+    lanes(one("packed, an odd number of outputs", 5, 7, gain=3), [2, 3], **PACKED),
+    lanes(one("packed, unsigned input", 5, 4, entry=F(8, 4, signed=False), weight=F(7, 6), gain=3), [1, 4], **PACKED),
+    lanes(one("packed, unsigned weight", 5, 4, weight=F(7, 5, signed=False)), [2, 2], **PACKED),
+    lanes(one("packed, output of every bit", 4, 6, output=F(18, 11)), [1, 2], **PACKED),
+    lanes(
+        Case("packed, most negative weights", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(4, 4), -9.0, -9.0)), (4,)),
+        [2, 2],
+        **PACKED,
+    ),
+    lanes(one("packed in a narrow multiplier", 6, 8, weight=F(4, 3), gain=3), [3, 4], packing=True, pipelining=True),
 ]

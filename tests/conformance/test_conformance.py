@@ -36,7 +36,7 @@ def built(tmp_path_factory: pytest.TempPathFactory):
     def build(case: Case | GraphCase):
         if id(case) not in done:
             graph = case.graph()
-            design = creator.translate(graph)
+            design = creator.translate(graph, **case.options)
             done[id(case)] = graph, design, design.write(tmp_path_factory.mktemp("case") / "build")
         return done[id(case)]
 

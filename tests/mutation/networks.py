@@ -70,7 +70,7 @@ class Network:
 def _cases() -> Iterator[list[Callable[[], Network]]]:
     for op in sorted(REGISTRY):
         found = importlib.import_module(f"tests.cases.{op}").CASES
-        yield [lambda op=op, case=case: Network(f"{op}: {case.name}", case.graph()) for case in found]
+        yield [lambda op=op, case=case: Network(f"{op}: {case.name}", case.graph(), dict(case.options)) for case in found]
 
 
 def _random(kind: str) -> list[Network]:
