@@ -68,16 +68,12 @@ class Parts:
             self.luts["rom"] += width * max(1, words / self.family.lut_words)
             self.ffs["rom"] += width
 
-    def ram(self, words: int, width: int) -> None:
-        """A memory with a write port, a read port and a register."""
+    def ram(self, words: int, width: int, register: str = "ram") -> None:
+        """A memory with a write port, a read port and a register: its flip-flops count as ``register`` outside of block RAM."""
         if self.family.is_block_ram(words, width):
             self.brams += self.family.block_rams(words, width)
-        else:
-            self._distributed_ram(words, width)
-            self.ffs["ram"] += width
-
-    def _distributed_ram(self, words: int, width: int) -> None:
-        """A memory in lookup tables, or in flip-flops."""
+            return
+        self.ffs[register] += width
         cell = self.family.ram_cell
         if cell is None:
             self.ffs["held"] += words * width
@@ -120,8 +116,7 @@ class Parts:
         self.requantizer(lanes.output, sum_bits, op.dropped, op.output, op.rounding, saturates=True)
         if is_wide(lanes):
             self.luts["queue"] += 1
-            self._distributed_ram(8, lanes.output * op.output.total_bits + 1)
-            self.ffs["round"] += lanes.output * op.output.total_bits
+            self.ram(8, lanes.output * op.output.total_bits + 1, register="round")
             self.ffs["control"] += 14
 
     def _products(self, array: MacArray) -> None:

@@ -24,11 +24,15 @@ class Device:
     brams: int
 
     def lacks(self, area: Area) -> str:
-        """What ``area`` takes more of than the share of it that may be used; empty if it fits."""
+        """What ``area`` takes more of than may be used; empty if it fits."""
         for kind in ("dsps", "brams", "luts", "ffs"):
             needed, there = getattr(area, kind), getattr(self, kind)
             if needed > SHARE * there:
-                return f"{needed:.0f} of {there} {kind[:-1].upper()}s"
+                return f"{needed:.0f} of {there} {kind[:-1].upper()}s of {self.name}, where at most {SHARE:.0%} are used"
+        # How many share a cell is not known before synthesis: the bound that none does, and all of the device for it.
+        cells = area.luts + area.ffs
+        if self.family.one_cell and cells > self.luts:
+            return f"up to {cells:.0f} of {self.luts} logic cells of {self.name}"
         return ""
 
 

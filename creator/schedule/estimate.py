@@ -78,6 +78,9 @@ class Estimate:
         lines.append(f"{cycles}; cells estimated for {self.family.name}{self._clock()}")
         return "\n".join(lines) + "\n"
 
+    def __str__(self) -> str:
+        return self.text()
+
     @property
     def clock_mhz(self) -> int:
         """The clock that networks of this size have reached; 0 if that is not known."""

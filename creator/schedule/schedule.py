@@ -9,7 +9,7 @@ from creator.graph import Graph, Node
 from creator.ops import Lanes, Linear
 from creator.schedule.area import Area, core_areas
 from creator.schedule.assemble import assemble, core_nodes
-from creator.schedule.device import SHARE, Device, find_device
+from creator.schedule.device import Device, find_device
 from creator.schedule.plan import Plan
 from creator.schedule.search import Search, intervals_of
 from creator.targets.family import ECP5
@@ -71,8 +71,7 @@ def schedule(
     lacking = device.lacks(total_area(plan, device)) if device else ""
     if device and lacking:
         nearest = _fastest(graph, search, device).interval
-        what = f"the network takes {lacking} of {device.name}, where at most {SHARE:.0%} are used"
-        raise CreatorError(what, "schedule", f"the shortest interval that fits is {nearest} cycles")
+        raise CreatorError(f"the network takes {lacking}", "schedule", f"the shortest interval that fits is {nearest} cycles")
     return plan
 
 
@@ -127,7 +126,7 @@ def _fastest(graph: Graph, search: Search, device: Device) -> Plan:
             low, lacking = middle + 1, lacks or lacking
     if best is None:
         least = "the lanes that are fixed" if any(step.fixed for step in search.steps) else "one multiplier a layer"
-        what = f"the network takes {lacking} of {device.name} even with {least}"
+        what = f"even with {least} the network takes {lacking}"
         raise CreatorError(what, "schedule", "choose a larger device, fewer bits or smaller layers")
     return best
 

@@ -22,6 +22,8 @@ class Family:
         block_units: how many block RAMs one of these shapes counts.
         ram_cell: words and bits of one distributed RAM; ``None`` where there is none.
         lut_words: words of one bit that a lookup table holds.
+        one_cell: whether a flip-flop shares its cell with the lookup table before it, and no other: one that stands behind
+            something else takes a cell of its own.
         clock_mhz, clock_dsps: what every network of ``benchmarks/parallelism`` with at most so many multipliers reached after
             place and route; 0 if that was not measured.
     """
@@ -37,6 +39,7 @@ class Family:
     block_units: float = 1
     ram_cell: tuple[int, int] | None = (16, 4)
     lut_words: int = 16
+    one_cell: bool = False
     clock_mhz: int = 0
     clock_dsps: int = 0
 
@@ -160,10 +163,26 @@ ICE40 = Family(
     multipliers=((16, 16, 1),),
     block_ram={2048: 2, 1024: 4, 512: 8, 256: 16},
     least_ram=(128, 8),
-    luts={},
-    ffs={},
+    luts={
+        "add": 1.087,
+        "banks": 0.0,
+        "choose": 0.782,
+        "counter": 1.961,
+        "limit": 1.968,
+        "multiply": 2.316,
+        "rom": 0.297,
+        "select": 0.379,
+    },
+    ffs={
+        "control": 1.118,
+        "held": 0.851,
+        "near": 2.642,
+        "round": 1.776,
+        "sum": 1.569,
+    },
     least_product=11,
     ram_cell=None,
+    one_cell=True,
 )
 XC7 = Family(
     "xc7",

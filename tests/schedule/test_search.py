@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from creator.schedule.assemble import assemble, core_nodes
 from creator.schedule.device import DEVICES, SHARE, Device
 from creator.schedule.estimate import estimate_plan
 from creator.schedule.search import Search, fewest_lanes, intervals_of
-from creator.targets.family import ECP5
+from creator.targets.family import ECP5, ICE40
 from tests.graph.chains import IN, chain, linear, table
 
 F = FixedPoint
@@ -186,8 +187,15 @@ def test_what_does_not_fit_is_refused_with_the_nearest_that_does(small: Device) 
 
 def test_what_fits_no_way_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DEVICES, SMALL.name, Device(SMALL.name, ECP5, luts=50, ffs=6000, dsps=10, brams=10))
-    with pytest.raises(CreatorError, match=r"takes \d+ of 50 LUTs of ecp5-25k even with one multiplier a layer"):
+    with pytest.raises(CreatorError, match=r"even with one multiplier a layer the network takes \d+ of 50 LUTs of ecp5-25k"):
         schedule(chain(linear()), target=SMALL.name)
+
+
+def test_where_a_lookup_table_and_a_flip_flop_may_not_share_a_cell_all_cells_are_counted() -> None:
+    device = Device("ice40-up5k", ICE40, luts=100, ffs=100, dsps=1, brams=1)
+    assert not device.lacks(Area(luts=80, ffs=20))
+    assert device.lacks(Area(luts=79, ffs=22)) == "up to 101 of 100 logic cells of ice40-up5k"
+    assert not replace(device, family=ECP5).lacks(Area(luts=80, ffs=80))
 
 
 def test_an_unknown_device_is_refused() -> None:

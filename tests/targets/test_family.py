@@ -48,7 +48,7 @@ def test_memories(family: str, words: int, width: int, written: bool, blocks: fl
     assert FAMILIES[family].block_rams(words, width) == blocks
 
 
-@pytest.mark.parametrize("target", ["ecp5-25k", "lifcl-40", "gw2a-18c", "xc7a35t"])
+@pytest.mark.parametrize("target", ["ecp5-25k", "ice40-up5k", "lifcl-40", "gw2a-18c", "xc7a35t"])
 def test_multipliers_and_block_rams_are_those_that_yosys_finds(target: str, tmp_path: Path) -> None:
     narrow = {"weight_format": F(4, 2)}
     graph = chain(linear(40, 24), linear(24, 10, **narrow), table(F(8, 4)), linear(10, 3, weight_format=F(3, 1)), shape=(40,))
