@@ -41,7 +41,8 @@ class Run:
         compared: output elements that were compared, those of repeated vectors included.
         mismatches: how many of them differ.
         first: the first that differs.
-        interval: clock cycles between the last outputs of consecutive samples in steady state; ``None`` with stalls.
+        interval: clock cycles from one sample's last output to the next one's in steady state; where samples differ in turn,
+            their mean, rounded up; ``None`` with stalls.
         latency: clock cycles from the first sample's first input to its last output; ``None`` with stalls.
         cycles: clock cycles simulated, reset excluded.
         ends: clock cycles from the first sample's first input to the last output of each sample, repeated ones included.

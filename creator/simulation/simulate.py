@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -130,13 +132,29 @@ def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: st
         compared=int(got.size),
         mismatches=len(different),
         first=first,
-        interval=None if stalled else ends[-1] - ends[-2],
+        interval=None if stalled else steady_interval(ends),
         latency=None if stalled else ends[0] - trace.starts[0],
         cycles=ends[-1] - trace.starts[0] + 1,
         ends=tuple(end - trace.starts[0] for end in ends),
         bench=bench,
         edited=job.build.edited(),
     )
+
+
+def steady_interval(ends: Sequence[int]) -> int:
+    """Clock cycles from one frame to the next in steady state, from those in which two or more frames ended.
+
+    Frames can differ in turn. So what counts is the mean of a period, rounded up, over the longest part of the run's second
+    half that consists of whole periods, two or more; where there is none, the mean of that half.
+    """
+    gaps = [after - before for before, after in itertools.pairwise(ends)]
+    for start in range(len(gaps) // 2, len(gaps)):
+        tail = gaps[start:]
+        for period in range(1, len(tail) // 2 + 1):
+            if tail[period:] == tail[:-period]:
+                return -(-sum(tail[:period]) // period)
+    half = gaps[len(gaps) // 2 :]
+    return -(-sum(half) // len(half))
 
 
 def _first_layer(job: Job, frame: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import creator
 from creator import CreatorError
 from creator.graph.vectors import check_vectors
+from creator.simulation.simulate import steady_interval
 
 
 @pytest.mark.parametrize("bench", ["cocotb", "vhdl"])
@@ -33,6 +35,23 @@ def test_latency_and_interval_are_as_planned(small_build: Path, small_graph, ben
     run = creator.simulate(small_build, check_vectors(small_graph, 6), bench=bench)
     assert (run.latency, run.interval) == (design.latency, design.interval)
     assert design.interval == 30
+
+
+@pytest.mark.parametrize(
+    ("gaps", "interval"),
+    [
+        ([30], 30),
+        ([9, 30, 30], 30),
+        ([9, 9, 9, 9, 12, 12], 12),  # the queues are full late
+        ([13, 13, 12, 11, 11, 12] * 6, 12),  # frames differ in turn: neither the last gap nor two equal ones are the interval
+        ([13, 13, 12, 11, 11, 12] * 6 + [13, 13], 12),
+        ([5, 4] * 9, 5),  # 4.5, rounded up
+        ([7, 1, 2, 4], 3),  # nothing steady: the mean of the second half
+    ],
+)
+def test_the_interval_is_the_mean_of_a_period(gaps: list[int], interval: int) -> None:
+    assert steady_interval([0, *itertools.accumulate(gaps)]) == interval
+    assert steady_interval([100, *(100 + end for end in itertools.accumulate(gaps))]) == interval
 
 
 def test_stalls_leave_latency_and_interval_unmeasured(small_build: Path) -> None:

@@ -164,5 +164,6 @@ def test_a_hundred_thousand_weights_are_mapped_within_minutes(tmp_path: Path) ->
     assert time.monotonic() - begun < 240
     assert 45 <= report.brams <= 60
     assert report.luts < 2000
-    (contents,) = (folder / "synthesis" / "ecp5-85k").glob("*_weights.mem")
-    assert len(contents.read_text().split()) == 784 * 128
+    contents = [path.read_text().split() for path in (folder / "synthesis" / "ecp5-85k").glob("*_weights*.mem")]
+    assert len(contents) > 1
+    assert sum(map(len, contents)) == 784 * 128
