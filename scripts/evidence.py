@@ -40,13 +40,23 @@ def table(titles: list[str], rows: list[list[Any]]) -> str:
     return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
 
 
+def code(found: dict[str, Any]) -> str:
+    """Which code a run was of."""
+    return f"{found['version']}, {found['commit']}"
+
+
+def dated(found: dict[str, Any], text: str) -> str:
+    """``text``, of which code it is, and when it was found."""
+    return f"Code {code(found)}; {found['date']}.\n\n{text}"
+
+
 def runs(found: list[dict[str, Any]]) -> str:
     """One row for each run."""
     titles = ["command", "tests", "result", "minutes", "code", "date"]
     rows = []
     for run in found:
-        code, minutes = f"{run['version']}, {run['commit']}", f"{run['seconds'] / 60:.0f}"
-        rows.append([f"`{run['command']}`", run["tests"], "all passed", minutes, code, run["date"]])
+        minutes = f"{run['seconds'] / 60:.0f}"
+        rows.append([f"`{run['command']}`", run["tests"], "all passed", minutes, code(run), run["date"]])
     return table(titles, rows)
 
 
@@ -66,17 +76,17 @@ def mutants(found: dict[str, Any] | None) -> str:
     titles = ["mutants", "killed", "equivalent", "survived"]
     rows = [[f"`{file}`", *(counts[title] for title in titles)] for file, counts in sorted(found["files"].items())]
     total = [sum(counts[title] for counts in found["files"].values()) for title in titles]
-    return table(["file", *titles], [*rows, ["all", *total]])
+    return dated(found, table(["file", *titles], [*rows, ["all", *total]]))
 
 
-def bugs(found: list[dict[str, Any]] | None) -> str:
+def bugs(found: dict[str, Any] | None) -> str:
     """One row for each bug."""
     if found is None:
         return "Not run.\n"
     rows = []
-    for row in found:
+    for row in found["bugs"]:
         rows.append([row["bug"], f"`{row['file']}`", f"`{row['test']}`" if row["test"] else "not found", row["seconds"]])
-    return table(["bug", "in", "found by", "seconds"], rows)
+    return dated(found, table(["bug", "in", "found by", "seconds"], rows))
 
 
 SECTIONS = """\

@@ -19,6 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.evidence import code  # noqa: E402  (of the checkout)
+
 RESULT = ROOT / "build" / "evidence" / "bugs.json"
 TESTS = ("tests/render", "tests/conformance", "tests/fuzz", "tests/simulation", "tests/schedule")
 NEED = ("creator", "templates", "vhdl", "sim", "tests", "examples", "scripts", "docs", "pyproject.toml")
@@ -190,6 +194,7 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="the number of one bug")
     options = parser.parse_args()
     rows: list[dict[str, str | int | None]] = []
+    version = code()
     for number, bug in enumerate(BUGS):
         if options.only in (None, number):
             test, seconds = hunt(bug)
@@ -197,7 +202,7 @@ def main() -> int:
             print(f"{number}: {bug.kind}: {test or 'NOT FOUND'}, {seconds:.0f} s", flush=True)
             if options.only is None:
                 RESULT.parent.mkdir(parents=True, exist_ok=True)
-                RESULT.write_text(json.dumps(rows, indent=2) + "\n")
+                RESULT.write_text(json.dumps({**version, "bugs": rows}, indent=2) + "\n")
     return int(any(row["test"] is None for row in rows))
 
 

@@ -101,13 +101,20 @@ def shortfalls(counts: Counter[str], everything: bool) -> list[str]:
     return lines
 
 
+def code() -> dict[str, str]:
+    """Which code a run is of, and when it was."""
+    return {
+        "version": creator.__version__,
+        "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain") else ""),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
 def save(path: Path, counts: Counter[str], tests: int, seconds: float, everything: bool) -> None:
     """Writes what a run has shown, of which code, and when."""
     state = {
         "command": "make test-all" if everything else "make test",
-        "version": creator.__version__,
-        "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain") else ""),
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        **code(),
         "seconds": round(seconds),
         "tests": tests,
         "counts": {claim.name: counts[claim.name] for claim in CLAIMS},

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.evidence import code
 from tests.mutation.equivalent import Key, equivalents
 from tests.mutation.files import ROOT, mutants_of, mutated_files, tree_hash
 from tests.mutation.mutants import LEAST, MOST, Mutant, in_turn
@@ -131,7 +132,7 @@ class Campaign:
         print(table(rows | {"total": total}))
         print(*(f"{file} has no more than {rows[file]['mutants']} different mutants" for file in few), *faults, sep="\n")
         print(f"{seconds:.0f} s")
-        result = {"files": rows, "total": total, "few": few, "tree": self.tree, "faults": faults}
+        result = {**code(), "files": rows, "total": total, "few": few, "tree": self.tree, "faults": faults}
         if set(self.files) == set(mutated_files()):
             evidence = self.memory.parent / "evidence"
             evidence.mkdir(exist_ok=True)
