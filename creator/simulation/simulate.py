@@ -132,7 +132,7 @@ def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: st
         compared=int(got.size),
         mismatches=len(different),
         first=first,
-        interval=None if stalled else steady_interval(ends),
+        interval=None if stalled else measured_interval(ends),
         latency=None if stalled else ends[0] - trace.starts[0],
         cycles=ends[-1] - trace.starts[0] + 1,
         ends=tuple(end - trace.starts[0] for end in ends),
@@ -141,7 +141,7 @@ def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: st
     )
 
 
-def steady_interval(ends: Sequence[int]) -> int:
+def measured_interval(ends: Sequence[int]) -> int:
     """Clock cycles from one frame to the next in steady state, from those in which two or more frames ended.
 
     Frames can differ in turn. So what counts is the mean of a period, rounded up, over the longest part of the run's second

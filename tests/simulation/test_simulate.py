@@ -11,7 +11,7 @@ import pytest
 import creator
 from creator import CreatorError
 from creator.graph.vectors import check_vectors
-from creator.simulation.simulate import steady_interval
+from creator.simulation.simulate import measured_interval
 
 
 @pytest.mark.parametrize("bench", ["cocotb", "vhdl"])
@@ -50,8 +50,8 @@ def test_latency_and_interval_are_as_planned(small_build: Path, small_graph, ben
     ],
 )
 def test_the_interval_is_the_mean_of_a_period(gaps: list[int], interval: int) -> None:
-    assert steady_interval([0, *itertools.accumulate(gaps)]) == interval
-    assert steady_interval([100, *(100 + end for end in itertools.accumulate(gaps))]) == interval
+    assert measured_interval([0, *itertools.accumulate(gaps)]) == interval
+    assert measured_interval([100, *(100 + end for end in itertools.accumulate(gaps))]) == interval
 
 
 def test_stalls_leave_latency_and_interval_unmeasured(small_build: Path) -> None:
