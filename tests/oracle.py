@@ -76,9 +76,8 @@ def _linear(op: Linear, source: TensorType, sample: list[int]) -> list[int]:
     sums = []
     for row, bias in zip(op.weight.tolist(), op.bias.tolist(), strict=True):
         products = sum(w * x for w, x in zip(row, sample, strict=True))
-        value = (products * power(-op.weight_format.frac_bits - source.format.frac_bits)) + bias * power(
-            -op.accumulator.frac_bits
-        )
+        steps = (bias - op.offset) * power(-op.accumulator.frac_bits)
+        value = products * power(-op.weight_format.frac_bits - source.format.frac_bits) + steps
         sums.append(min(max(code_of(value, op.output, op.rounding, op.overflow), op.low), op.high))
     return sums
 

@@ -6,7 +6,7 @@
     return linear_1
 
 An array is printed as ``@`` and its shape; its numbers are the tensor ``<node>.<field>`` that is saved next to the text. An
-``Affine`` format is printed as ``affine<8,0.05,3>``: bits, scale and zero point.
+``Affine`` format is printed as ``affine<8,0.05,3>``: bits, scale and zero point. Fields with default values are left out.
 """
 
 from __future__ import annotations
@@ -39,11 +39,19 @@ def fields_of(op: Any) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(op)
 
 
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    """Whether a field has no default value."""
+    return field.default is dataclasses.MISSING
+
+
 def print_graph(graph: Graph) -> str:
     """The text of ``graph``, ending in a newline."""
     lines = [HEADER, f"input {graph.input} : {graph.input_type}"]
     for node in graph.nodes:
-        fields = "".join(f" {field.name}={_print(getattr(node.op, field.name))}" for field in fields_of(node.op))
+        values = ((field, getattr(node.op, field.name)) for field in fields_of(node.op))
+        fields = "".join(
+            f" {field.name}={_print(value)}" for field, value in values if _is_required(field) or value != field.default
+        )
         paths = " from " + " ".join(json.dumps(path) for path in node.paths) if node.paths else ""
         lines.append(f"{node.name} = {node.op.name}({', '.join(node.inputs)}){fields} : {node.type}{paths}")
     lines.append(f"return {graph.output}")
@@ -105,8 +113,8 @@ def _parse_node(line: str, arrays: Mapping[str, IntArray]) -> Node:
         raise CreatorError(f"there is no operation {op_name!r}")
     hints = get_type_hints(kind)
     given = dict(item.split("=", 1) for item in fields.split())
-    expected = {field.name for field in fields_of(kind)}
-    if set(given) != expected:
+    expected = {field.name: _is_required(field) for field in fields_of(kind)}
+    if not {name for name, required in expected.items() if required} <= set(given) <= set(expected):
         raise CreatorError(f"{op_name} has the fields {', '.join(sorted(expected))}")
     values = {key: _parse(text, hints[key], f"{name}.{key}", arrays) for key, text in given.items()}
     found = tuple(json.loads(path) for path in _PATH.findall(paths))

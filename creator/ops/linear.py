@@ -49,7 +49,7 @@ def is_wide(lanes: Lanes) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Linear(Op):
-    """``clip(requantize((x @ weight.T << align) + bias), low, high)`` with an accumulator that cannot overflow.
+    """``clip(requantize((x @ weight.T << align) + bias - offset), low, high)`` with an accumulator that cannot overflow.
 
     The accumulator's grid is the finer of the products' (input plus weight fraction bits) and the bias's; ``align`` shifts the
     products onto it.
@@ -62,6 +62,7 @@ class Linear(Op):
         output: format of the result.
         rounding, overflow: how a sum becomes a code of ``output``.
         low, high: clamp of the result, in its codes; an activation merged into the requantizer.
+        offset: what the bias holds for the requantizer: 0, or the half of a step that rounding half to even would add.
     """
 
     name: ClassVar[str] = "linear"
@@ -75,6 +76,7 @@ class Linear(Op):
     overflow: Overflow
     low: int
     high: int
+    offset: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", frozen_array(self.weight))
@@ -103,6 +105,11 @@ class Linear(Op):
         """Bits that the change to the output's format drops; negative if it appends some."""
         return self.accumulator.frac_bits - self.output.frac_bits
 
+    @property
+    def half(self) -> int:
+        """One half of the output's step, in the accumulator's; 0 where no bits are dropped."""
+        return 1 << self.dropped >> 1 if self.dropped > 0 else 0
+
     def align(self, x: TensorType) -> int:
         """Bits by which products are shifted left onto the accumulator's grid."""
         return self.accumulator.frac_bits - self.weight_format.frac_bits - x.format.frac_bits
@@ -115,6 +122,8 @@ class Linear(Op):
                 raise CreatorError(what, hint="let it give its exact sums, and bring them to another scale with rescale")
         check_overflow(self.output, self.rounding, self.overflow)
         check_limits(self.low, self.high, self.output)
+        if self.offset and (self.rounding is not Rounding.HALF_EVEN or self.offset != self.half):
+            raise CreatorError(f"its offset {self.offset} is not one half, {self.half}, or it does not round half to even")
         if self.weight.ndim != 2 or 0 in self.weight.shape or self.bias.shape != (self.weight.shape[0],):
             raise CreatorError(f"weight {self.weight.shape} and bias {self.bias.shape} do not fit")
         if x.shape != (self.in_features,):
@@ -154,13 +163,17 @@ class Linear(Op):
             )
         if needed > self.accumulator.total_bits:
             raise CreatorError(f"the accumulator {self.accumulator} can overflow: it needs {needed} bits")
-        rounded = rounded_interval(sums, self.dropped, self.rounding)
+        rounded = self.rounded(sums)
         return limited(rounded, self.output, self.overflow, self.low, self.high)
+
+    def rounded(self, sums: Interval) -> Interval:
+        """Bounds of the rounded sums, before overflow, for sums within ``sums``."""
+        return rounded_interval(Interval(sums.low - self.offset, sums.high - self.offset), self.dropped, self.rounding)
 
     def run(self, inputs: tuple[TensorType, ...], values: tuple[IntArray, ...]) -> IntArray:
         # float64 is exact here and fast: every partial sum is below 2**52 in magnitude, as interval() has shown.
         products = values[0].astype(np.float64) @ self.weight.T.astype(np.float64)
-        sums = (products.astype(np.int64) << self.align(inputs[0])) + self.bias
+        sums = (products.astype(np.int64) << self.align(inputs[0])) + (self.bias - self.offset)
         codes = requantize(sums, self.accumulator.frac_bits, self.output, self.rounding, self.overflow)
         return np.clip(codes, self.low, self.high)
 
@@ -188,4 +201,9 @@ class Linear(Op):
 
     def stages(self, lanes: Lanes) -> int:
         """Registers from an address to a result."""
-        return self.sum_stages(lanes) + requantizer_stages(self.dropped, self.rounding)
+        return self.sum_stages(lanes) + self.requantizer_stages
+
+    @property
+    def requantizer_stages(self) -> int:
+        """Registers from a sum to a result."""
+        return 1 if self.offset else requantizer_stages(self.dropped, self.rounding)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from creator.graph.graph import Graph
 from creator.passes.drop_identities import drop_identities
-from creator.passes.fold_half_up import fold_half_up
+from creator.passes.fold_halves import fold_halves
 from creator.passes.infer_accumulators import infer_accumulators
 from creator.passes.merge_clamps import merge_clamps
 from creator.passes.narrow_sums import narrow_sums
@@ -19,7 +19,7 @@ Pass = Callable[[Graph], Graph]
 OPTIMISE: tuple[Pass, ...] = (drop_identities, merge_clamps, infer_accumulators, narrow_sums, drop_identities)
 """Make the graph smaller; run by :func:`creator.trace`."""
 
-LOWER: tuple[Pass, ...] = (fold_half_up, infer_accumulators)
+LOWER: tuple[Pass, ...] = (fold_halves, infer_accumulators)
 """Bring it closer to hardware; run by :func:`creator.translate`."""
 
 
@@ -34,7 +34,7 @@ __all__ = [
     "LOWER",
     "OPTIMISE",
     "drop_identities",
-    "fold_half_up",
+    "fold_halves",
     "infer_accumulators",
     "merge_clamps",
     "narrow_sums",

@@ -135,18 +135,19 @@ def _linear(files: CoreFiles, op: Linear) -> None:
     array = MacArray(op, x, files.interval, core.lanes)
     bias_bits = array.bias_bits
     inputs, outputs = core.lanes.input, core.lanes.output
-    words, groups = beats(op.in_features, inputs), beats(op.out_features, outputs)
+    words, groups = array.row_words, array.groups
     order = "row by row" if inputs * outputs == 1 else f"{inputs} inputs of {outputs} rows a word"
     weights = files.rom("weights", f"weights of {core.node.where}, {order}", array.contents())
     biases = None
     if bias_bits:
         biases = files.rom("biases", f"biases of {core.node.where}", [(lanes_of(op.bias, outputs), bias_bits)])
-    bias_far = is_block_rom(groups, outputs * bias_bits)
     shared = {
         "word_bits": array.word_bits,
         "weight_bits": array.weight_bits,
         "sum_bits": accumulator.total_bits,
         "bias_bits": bias_bits,
+        # Where no memory has the biases: what every sum starts from.
+        "start": Bits(int(op.bias[0]), accumulator.total_bits) if not bias_bits and op.bias[0] else None,
         "deep": is_deep(words * groups),
         "far": op.far(core.lanes),
         "mac_stage": 2 + deep_stages(words * groups),
@@ -165,7 +166,7 @@ def _linear(files: CoreFiles, op: Linear) -> None:
     requantizer = files.part(
         "requantizer",
         "requantizer",
-        requantizer_values(accumulator, sums, op.output, op.rounding, op.overflow, op.low, op.high),
+        requantizer_values(accumulator, sums, op.output, op.rounding, op.overflow, op.low, op.high, offset=op.offset),
     )
     files.main(
         shared
@@ -183,9 +184,10 @@ def _linear(files: CoreFiles, op: Linear) -> None:
             "arrives": Identifier("any_full" if groups > 1 else "in_valid"),
             "result": Identifier("result" if core.queues else "out_data"),
             "pipeline": stage_lines(op, core.lanes),
-            # The memory of biases gives its word after one cycle, or more if it is deep; then comes a register, or two.
-            "bias_stage": op.sum_stages(core.lanes) - 3 - bias_far - deep_stages(groups),
-            "bias_far": bias_far,
+            "bias_stage": array.bias_stage,
+            "bias_far": array.bias_in_block,
+            "index_in_weight": array.index_in_address,
+            "row_in_weight": array.group_in_address,
             "index_bits": address_bits(words) if words > 1 else 0,
             "row_bits": address_bits(groups),
             "weight_address_bits": address_bits(words * groups),

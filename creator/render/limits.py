@@ -56,6 +56,7 @@ def requantizer_values(
     low: int,
     high: int,
     zero_point: int = 0,
+    offset: int = 0,
 ) -> dict[str, Any]:
     """Values for ``requantizer.vhd.j2``.
 
@@ -64,15 +65,17 @@ def requantizer_values(
         values: bounds of its codes.
         output, rounding, overflow, low, high: as in the operations.
         zero_point: added to the rounded value, before it is limited.
+        offset: what the value has on top of what is to be rounded half to even: 0, or one half.
     """
     value_bits = value.total_bits + (not value.signed)
     # Dropping more bits than one beyond the value's own gives the same: everything is then a quarter or less.
     shift = min(value.frac_bits - output.frac_bits, value_bits + 1)
     wide_bits = max(value_bits, shift + 1)
-    rounds = requantizer_stages(shift, rounding) == 2
+    rounds = requantizer_stages(shift, rounding) == 2 and not offset
     adds = rounds or zero_point != 0
     kept_bits = max(wide_bits - shift, bits_for(zero_point, zero_point)) + adds
-    rounded = Interval(*(code + zero_point for code in rounded_interval(values, value.frac_bits - output.frac_bits, rounding)))
+    exact = Interval(values.low - offset, values.high - offset)
+    rounded = Interval(*(code + zero_point for code in rounded_interval(exact, value.frac_bits - output.frac_bits, rounding)))
     wraps = overflow is Overflow.WRAP and not (output.min_code <= rounded.low and rounded.high <= output.max_code)
     limits = limit_values(
         "wrapped" if wraps else "rounded", "result", Interval.of(output) if wraps else rounded, low, high, output
@@ -90,6 +93,8 @@ def requantizer_values(
         "kept_bits": kept_bits,
         "rounds": rounds,
         "adds": adds,
+        "evens": offset != 0,
+        "even_mask": Bits(-2 if kept_bits > 1 else 0, kept_bits),
         "zero_point": zero_point,
         "zero_bits": Bits(zero_point, kept_bits),
         "rounded_bits": rounded_bits,

@@ -84,11 +84,12 @@ class Parts:
     def linear(self, op: Linear, x: TensorType, interval: Interval, lanes: Lanes) -> None:
         """A fully connected layer."""
         array = MacArray(op, x, interval, lanes)
-        words, groups = beats(op.in_features, lanes.input), beats(op.out_features, lanes.output)
+        words, groups = array.row_words, array.groups
         bias_bits, stages, sum_bits = array.bias_bits, op.stages(lanes), op.accumulator.total_bits
         word, group = address_bits(words), address_bits(groups)
         stores = groups > 1
         counters = word * (1 + stores) + group * (stores + stores * bool(bias_bits)) + (word + group) * stores
+        counters -= word * array.index_in_address + group * array.group_in_address
         self.luts["core"] += 1
         self.luts["counter"] += counters
         self.ffs["control"] += counters + 5 * stores + stages * (1 + stores) + op.sum_stages(lanes)
@@ -99,7 +100,7 @@ class Parts:
         self.rom(words * groups, array.word_bits)
         if bias_bits:
             self.rom(groups, lanes.output * bias_bits)
-            self.ffs["operand"] += lanes.output * bias_bits * (1 + is_block_rom(groups, lanes.output * bias_bits))
+            self.ffs["operand"] += lanes.output * bias_bits * (1 + array.bias_in_block)
         self._products(array)
         self.ffs["operand"] += lanes.input * (array.activation_bits + x.format.total_bits)
         self.ffs["read"] += array.word_bits
@@ -110,10 +111,11 @@ class Parts:
             self.luts["add"] += lanes.output * (before // 2) * bits
             self.ffs["sum"] += lanes.output * terms * bits
             before = terms
-        self.luts["add"] += lanes.output * sum_bits if words > 1 or bias_bits else 0
+        self.luts["add"] += lanes.output * sum_bits if words > 1 or op.bias.any() else 0
         self.luts["choose"] += lanes.output * sum_bits if words > 1 else 0
         self.ffs["sum"] += lanes.output * sum_bits
-        self.requantizer(lanes.output, sum_bits, op.dropped, op.output, op.rounding, saturates=True)
+        rounding = Rounding.FLOOR if op.offset else op.rounding
+        self.requantizer(lanes.output, sum_bits, op.dropped, op.output, rounding, saturates=True)
         if is_wide(lanes):
             self.luts["queue"] += 1
             self.ram(8, lanes.output * op.output.total_bits + 1, register="round")

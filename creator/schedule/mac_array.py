@@ -9,6 +9,8 @@ import numpy as np
 
 from creator.formats import IntArray, bits_for
 from creator.ops import Interval, Lanes, Linear, TensorType, beats
+from creator.ops.base import deep_stages
+from creator.schedule.rom import is_block_rom
 from creator.targets import Family
 
 
@@ -45,8 +47,9 @@ class MacArray:
 
     @cached_property
     def bias_bits(self) -> int:
-        """Width of the narrowest signed number that holds every bias; 0 if all are zero."""
-        return bits_for(int(self.op.bias.min()), int(self.op.bias.max())) if self.op.bias.any() else 0
+        """Width of the narrowest signed number that holds every bias; 0 if all are the same, so that no memory is needed."""
+        low, high = int(self.op.bias.min()), int(self.op.bias.max())
+        return bits_for(low, high) if low != high else 0
 
     @property
     def product_bits(self) -> int:
@@ -100,9 +103,40 @@ class MacArray:
         return self.lanes.input * (self.pairs * pair + (self.lanes.output - 2 * self.pairs) * lone)
 
     @property
+    def row_words(self) -> int:
+        """Words of weights for a group of rows: the cycles that its sums take."""
+        return beats(self.op.in_features, self.lanes.input)
+
+    @property
+    def groups(self) -> int:
+        """Groups of rows, one after another."""
+        return beats(self.op.out_features, self.lanes.output)
+
+    @property
     def words(self) -> int:
         """Words of weights."""
-        return beats(self.op.in_features, self.lanes.input) * beats(self.op.out_features, self.lanes.output)
+        return self.row_words * self.groups
+
+    @property
+    def bias_in_block(self) -> bool:
+        """Whether the biases are in block RAM."""
+        return is_block_rom(self.groups, self.lanes.output * self.bias_bits)
+
+    @property
+    def bias_stage(self) -> int:
+        """How far a group's first product is when its biases' address is read: their memory takes a cycle, a deep one more,
+        and there is a register behind it, or two."""
+        return self.op.sum_stages(self.lanes) - 3 - self.bias_in_block - deep_stages(self.groups)
+
+    @property
+    def index_in_address(self) -> bool:
+        """Whether the weights' address is the group and the beat of activations in it, side by side."""
+        return self.groups > 1 and self.row_words > 1 and self.row_words & (self.row_words - 1) == 0
+
+    @property
+    def group_in_address(self) -> bool:
+        """Whether, besides, it is still that group's when its biases are read."""
+        return self.index_in_address and self.bias_bits > 0 and self.bias_stage < self.row_words
 
     def contents(self) -> list[tuple[IntArray, int]]:
         """The fields of every word, the lowest bits first: codes of shape (words, fields), and the width of each.
@@ -111,7 +145,7 @@ class MacArray:
         one. Weights for lanes that a remainder leaves empty are zero.
         """
         inputs, outputs = self.lanes.input, self.lanes.output
-        groups, words = beats(self.op.out_features, outputs), beats(self.op.in_features, inputs)
+        groups, words = self.groups, self.row_words
         padded = np.zeros((groups * outputs, words * inputs), dtype=np.int64)
         padded[: self.op.out_features, : self.op.in_features] = self.op.weight
         # (group, word, row, lane)

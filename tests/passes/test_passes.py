@@ -11,8 +11,8 @@ import pytest
 from creator import CreatorError, FixedPoint, Overflow, Rounding
 from creator.graph import Graph, Node
 from creator.graph.vectors import check_vectors
-from creator.ops import Clamp, Linear, Op, Reshape, TensorType
-from creator.passes import LOWER, OPTIMISE, drop_identities, fold_half_up, infer_accumulators, merge_clamps, run_passes
+from creator.ops import Clamp, Interval, Linear, Op, Reshape, TensorType
+from creator.passes import LOWER, OPTIMISE, drop_identities, fold_halves, infer_accumulators, merge_clamps, run_passes
 from tests.graph.chains import chain, linear, of_everything, quantize, table
 
 F = FixedPoint
@@ -49,7 +49,7 @@ GRAPHS = {
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-@pytest.mark.parametrize("rewrite", [drop_identities, merge_clamps, infer_accumulators, fold_half_up])
+@pytest.mark.parametrize("rewrite", [drop_identities, merge_clamps, infer_accumulators, fold_halves])
 def test_every_pass_keeps_every_output(name: str, rewrite) -> None:
     same(GRAPHS[name], rewrite(GRAPHS[name]))
 
@@ -257,44 +257,73 @@ def test_zero_weights_keep_a_bit_for_the_shifted_product() -> None:
     assert node.op.accumulator == F(6, 13)
 
 
-# fold_half_up
+# fold_halves
 
 
-def test_fold_half_up_example() -> None:
-    graph = chain(linear(weight_format=F(6, 5), rounding=Rounding.HALF_UP))
-    before, after = graph.nodes[0].op, same(graph, fold_half_up(graph)).nodes[0].op
+FOLDED = {Rounding.HALF_UP: (Rounding.FLOOR, 0), Rounding.HALF_EVEN: (Rounding.HALF_EVEN, 16)}
+
+
+@pytest.mark.parametrize("mode", FOLDED)
+def test_fold_halves_example(mode: Rounding) -> None:
+    graph = chain(linear(weight_format=F(6, 5), rounding=mode))
+    before, after = graph.nodes[0].op, same(graph, fold_halves(graph)).nodes[0].op
     assert isinstance(before, Linear)
     assert isinstance(after, Linear)
-    assert (before.accumulator.frac_bits, after.rounding) == (9, Rounding.FLOOR)
+    assert before.accumulator.frac_bits == 9
+    assert (after.rounding, after.offset) == FOLDED[mode]
     assert np.array_equal(after.bias, before.bias + 16)
+    assert fold_halves(fold_halves(graph)).text() == fold_halves(graph).text()
 
 
 @pytest.mark.parametrize("frac", [-60, -44, -43, -42, -3, 3, 4, 7, 8, 9, 20])
 @pytest.mark.parametrize("overflow", Overflow)
-def test_fold_half_up_is_exact_at_every_tie(frac: int, overflow: Overflow) -> None:
-    op = linear(1, 1, output=F(6, frac), rounding=Rounding.HALF_UP, overflow=overflow, weight_format=F(2, 4))
+@pytest.mark.parametrize("mode", FOLDED)
+def test_fold_halves_is_exact_at_every_tie(frac: int, overflow: Overflow, mode: Rounding) -> None:
+    op = linear(1, 1, output=F(6, frac), rounding=mode, overflow=overflow, weight_format=F(2, 4))
     graph = chain(dataclasses.replace(op, weight=np.ones((1, 1)), bias=np.zeros(1)), shape=(1,), entry=F(12, 4))
     after = run_passes(graph, LOWER)
     every = np.arange(-2048, 2048)[:, None]
     assert np.array_equal(after.run(every), graph.run(every))
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if mode is not Rounding.HALF_UP])
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in FOLDED])
 def test_other_roundings_are_not_folded(mode: Rounding) -> None:
     graph = chain(linear(rounding=mode))
-    assert fold_half_up(graph).text() == graph.text()
-    assert fold_half_up(graph).nodes[0].op is graph.nodes[0].op
+    assert fold_halves(graph).text() == graph.text()
+    assert fold_halves(graph).nodes[0].op is graph.nodes[0].op
 
 
-def test_a_sum_that_would_grow_too_wide_is_not_folded() -> None:
+@pytest.mark.parametrize("mode", FOLDED)
+def test_a_half_beyond_the_sums_is_not_folded(mode: Rounding) -> None:
+    """It would make them wide for a result that is 0, or nearly always."""
+    op = dataclasses.replace(linear(1, 1, rounding=mode), weight=np.array([[1]]), bias=np.zeros(1, dtype=np.int64))
+    for dropped, folds in ((8, True), (9, False)):
+        graph = chain(dataclasses.replace(op, output=F(8, op.accumulator.frac_bits - dropped)), shape=(1,), entry=F(8, 4))
+        assert graph.nodes[0].op.sums(graph.input_type, Interval.of(F(8, 4))) == (-128, 127)
+        lowered = same(graph, run_passes(graph, LOWER)).nodes[0].op
+        assert (lowered.bias[0] == 1 << dropped - 1) == folds
+        assert lowered.accumulator.total_bits == (9 if folds else 8)
+
+
+@pytest.mark.parametrize(
+    ("offset", "mode"), [(15, Rounding.HALF_EVEN), (-16, Rounding.HALF_EVEN), (1, Rounding.HALF_EVEN), (16, Rounding.HALF_UP)]
+)
+def test_another_offset_than_a_half_is_refused(offset: int, mode: Rounding) -> None:
+    op = dataclasses.replace(linear(weight_format=F(6, 5), rounding=mode), offset=offset)
+    with pytest.raises(CreatorError, match=rf"its offset {offset} is not one half, 16, or it does not round half to even"):
+        chain(op)
+
+
+@pytest.mark.parametrize("mode", FOLDED)
+def test_a_sum_that_would_grow_too_wide_is_not_folded(mode: Rounding) -> None:
     weight, bias = np.array([[1]]), np.array([2**51 - 1 - 127])
-    op = dataclasses.replace(linear(1, 1, rounding=Rounding.HALF_UP), weight=weight, bias=bias)
+    op = dataclasses.replace(linear(1, 1, rounding=mode), weight=weight, bias=bias)
     graph = chain(op, shape=(1,))
-    assert fold_half_up(graph).nodes[0].op is graph.nodes[0].op
+    assert fold_halves(graph).nodes[0].op is graph.nodes[0].op
     less = dataclasses.replace(op, bias=bias - 8)
-    folded = same(chain(less, shape=(1,)), fold_half_up(chain(less, shape=(1,)))).nodes[0].op
+    folded = same(chain(less, shape=(1,)), fold_halves(chain(less, shape=(1,)))).nodes[0].op
     assert isinstance(folded, Linear)
-    assert folded.rounding is Rounding.FLOOR
+    assert folded.bias[0] == less.bias[0] + 8
 
 
 def test_after_lowering_every_accumulator_fits_its_sums() -> None:

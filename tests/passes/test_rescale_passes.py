@@ -16,7 +16,7 @@ from creator.passes import (
     LOWER,
     OPTIMISE,
     drop_identities,
-    fold_half_up,
+    fold_halves,
     infer_accumulators,
     merge_clamps,
     narrow_sums,
@@ -58,7 +58,7 @@ GRAPHS = {
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-@pytest.mark.parametrize("rewrite", [drop_identities, merge_clamps, infer_accumulators, fold_half_up, narrow_sums])
+@pytest.mark.parametrize("rewrite", [drop_identities, merge_clamps, infer_accumulators, fold_halves, narrow_sums])
 def test_every_pass_keeps_every_output(name: str, rewrite) -> None:
     same(GRAPHS[name], rewrite(GRAPHS[name]))
 

@@ -99,6 +99,7 @@ class Requantizer:
         shift: bits to drop; negative if bits are appended.
         output: format of the result.
         op: the operation that it belongs to.
+        offset: what the value has on top of what is rounded.
     """
 
     kernel: Kernel
@@ -112,6 +113,7 @@ class Requantizer:
     high: int
     zero_point: int
     op: Op
+    offset: int = 0
 
 
 def of_quantize(op: Quantize, entry: FixedPoint, interval: Interval | None = None) -> Requantizer:
@@ -129,9 +131,11 @@ def of_linear(op: Linear, entry: FixedPoint) -> Requantizer:
     files = rendered(op, entry, (op.in_features,))
     sums = op.sums(TensorType((op.in_features,), entry), Interval.of(entry))
     rules = f"{op.rounding}, {op.overflow}, {op.low} ... {op.high}"
-    title = f"sum {sums.low} ... {sums.high} of {op.accumulator} to {op.output}, {rules}"
-    kernel = Kernel(title, part(files, "_requantizer"), {"result": requantizer_stages(op.dropped, op.rounding)})
-    return Requantizer(kernel, op.accumulator, sums, op.dropped, op.output, op.rounding, op.overflow, op.low, op.high, 0, op)
+    title = f"sum {sums.low} ... {sums.high}, {op.offset} more, of {op.accumulator} to {op.output}, {rules}"
+    kernel = Kernel(title, part(files, "_requantizer"), {"result": op.requantizer_stages})
+    rules = (op.rounding, op.overflow, op.low, op.high)
+    exact = Interval(sums.low - op.offset, sums.high - op.offset)
+    return Requantizer(kernel, op.accumulator, exact, op.dropped, op.output, *rules, 0, op, op.offset)
 
 
 def of_clamp(op: Clamp, entry: FixedPoint) -> Requantizer:

@@ -197,7 +197,7 @@ def accumulates(mac: Mac, function: Function) -> Claim:
     body = ""
     for row in range(rows):
         total = " + ".join(products[row, lane] for lane in range(lanes))
-        bias = sliced("bias", row * bias_bits, bias_bits, True, bits) if bias_bits else number(0, bits)
+        bias = sliced("bias", row * bias_bits, bias_bits, True, bits) if bias_bits else number(int(op.bias[0]), bits)
         before = sliced("sum_before", row * sum_bits, sum_bits, True, bits) if mac.accumulates else ""
         start = f"(first ? {bias} : {before})" if mac.accumulates else bias
         body += f"  wire signed [{bits - 1}:0] total_{row} = {start} + (({total}) <<< {align});\n"

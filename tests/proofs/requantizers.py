@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from creator.affine import Affine, Format
 from creator.formats import FixedPoint, Overflow, Rounding
+from creator.graph import Graph
 from creator.ops import Clamp, Interval, Linear, Quantize
-from creator.passes import OPTIMISE, run_passes
+from creator.passes import LOWER, OPTIMISE, Pass, run_passes
 from tests.graph.chains import chain, quantize, rescale
 from tests.oracle import OVERFLOWS, ROUNDINGS
 from tests.proofs.kernels import Requantizer, of_clamp, of_linear, of_quantize, of_rescale
@@ -65,21 +68,35 @@ def limits() -> list[Requantizer]:
     return found
 
 
-def sums() -> list[Requantizer]:
-    """Requantizers of layers: the bounds of sums decide their widths."""
+def layers(roundings: Iterable[Rounding]) -> Iterator[Graph]:
+    """Layers of three sizes, in each rounding and overflow mode."""
     rng = np.random.default_rng(5)
-    found = []
     for index, (entry, weight, output) in enumerate([
         (F(8, 4), F(8, 6), F(8, 4)), (F(12, 6, signed=False), F(10, 9), F(12, 5)), (F(24, 10), F(20, 18), F(20, 9)),
     ]):  # fmt: skip
-        for rounding in ROUNDINGS:
+        for rounding in roundings:
             for overflow in OVERFLOWS:
                 weights = rng.integers(weight.min_code, weight.max_code, (2, 3 + index), endpoint=True)
                 op = Linear(weights, weight, np.array([99, -5000]), F(52, entry.frac_bits + weight.frac_bits), output, rounding,
                             overflow, output.min_code, output.max_code)  # fmt: skip
-                (node,) = run_passes(chain(op, entry=entry, shape=(3 + index,)), OPTIMISE).nodes
-                assert isinstance(node.op, Linear)
-                found.append(of_linear(node.op, entry))
+                yield chain(op, entry=entry, shape=(3 + index,))
+
+
+def sums(passes: tuple[Pass, ...] = OPTIMISE, roundings: Iterable[Rounding] = ROUNDINGS) -> list[Requantizer]:
+    """Requantizers of layers: the bounds of sums decide their widths."""
+    found = []
+    for graph in layers(roundings):
+        (node,) = run_passes(graph, passes).nodes
+        assert isinstance(node.op, Linear)
+        assert isinstance(graph.input_format, FixedPoint)
+        found.append(of_linear(node.op, graph.input_format))
+    return found
+
+
+def folded_sums() -> list[Requantizer]:
+    """The same where the half that rounding adds is in the biases."""
+    found = sums(LOWER, [Rounding.HALF_UP, Rounding.HALF_EVEN])
+    assert all(kernel.offset or kernel.rounding is Rounding.FLOOR for kernel in found)
     return found
 
 

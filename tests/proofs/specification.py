@@ -96,8 +96,9 @@ def _bits(kernel: Requantizer) -> int:
 def _value(kernel: Requantizer, bits: int) -> str:
     """Verilog of ``x``, of ``twice``, and of ``inside``: whether x lies in the interval."""
     entry = kernel.entry
+    more = number(kernel.offset, bits)
     return (
-        f"  wire signed [{bits - 1}:0] x = {wide('value', entry.total_bits, entry.signed, bits)};\n"
+        f"  wire signed [{bits - 1}:0] x = {wide('value', entry.total_bits, entry.signed, bits)} - {more};\n"
         f"  wire signed [{bits - 1}:0] twice = x <<< {max(-kernel.shift, 0) + 1};\n"
         f"  wire inside = x >= {number(kernel.interval.low, bits)} && x <= {number(kernel.interval.high, bits)};\n"
     )

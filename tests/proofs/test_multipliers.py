@@ -81,7 +81,7 @@ def compare_sums(mac: Mac, function: Function) -> int:
     bits = mac.op.accumulator.total_bits
     for row, total in enumerate(sums_of(mac, inputs)):
         if mac.accumulates:
-            bias = signed(inputs["bias"], mac.array.bias_bits) if mac.array.bias_bits else 0
+            bias = signed(inputs["bias"], mac.array.bias_bits) if mac.array.bias_bits else mac.op.bias[0]
             total = total + np.where(inputs["first"] == 1, bias, signed(inputs["sum_before"], bits))
         wrong = counts & ((outputs["sum"] >> bits * row & ((1 << bits) - 1)) != total & ((1 << bits) - 1))
         first = {name: int(values[wrong][0]) for name, values in inputs.items()} if wrong.any() else {}

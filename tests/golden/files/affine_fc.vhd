@@ -36,13 +36,12 @@ architecture rtl of affine_fc is
 
   -- Issuing: the next product, element read_index of the frame times weight read_weight.
   signal read_bank   : std_logic;
-  signal read_index  : unsigned(1 downto 0);
+  signal read_index  : unsigned(1 downto 0);  -- the lower part of read_weight
   signal read_weight : unsigned(3 downto 0);
   signal read_place  : std_logic_vector(2 downto 0);
   signal issue       : std_logic;
   signal row_starts  : std_logic;
   signal row_ends    : std_logic;
-  signal row_wraps   : std_logic;
   signal frame_ends  : std_logic;
   signal frees       : std_logic;
 
@@ -54,7 +53,7 @@ architecture rtl of affine_fc is
   signal first      : std_logic_vector(1 to 4);
   signal done       : std_logic_vector(1 to 6);
   signal frame_done : std_logic_vector(1 to 6);
-  signal bias_row   : unsigned(1 downto 0);
+  signal bias_row   : unsigned(1 downto 0);  -- of the product that is issued, which is a later one of the same row
   signal bias_word  : std_logic_vector(3 downto 0);
   signal bias       : std_logic_vector(3 downto 0);
 
@@ -70,7 +69,8 @@ begin
   enable     <= out_ready or not done(6);
   issue      <= any_full and enable;
   -- Within a frame a bank is always full.
-  row_wraps  <= enable and row_ends;
+  read_index <= read_weight(1 downto 0);
+  bias_row   <= read_weight(3 downto 2);
   frees      <= enable and frame_ends;
   read_place <= read_bank & std_logic_vector(read_index);
 
@@ -93,7 +93,6 @@ begin
       end if;
 
       if issue = '1' then
-        read_index <= read_index + 1;
         row_starts <= row_ends;
         row_ends   <= '0';
         if read_index = 2 then
@@ -104,9 +103,6 @@ begin
         if read_weight = 10 then
           frame_ends <= '1';
         end if;
-      end if;
-      if row_wraps = '1' then
-        read_index <= (others => '0');
       end if;
       if frees = '1' then
         read_weight <= (others => '0');
@@ -120,12 +116,6 @@ begin
         first      <= (any_full and row_starts) & first(1 to 3);
         done       <= row_ends & done(1 to 5);
         frame_done <= frame_ends & frame_done(1 to 5);
-        if first(2) = '1' then
-          bias_row <= bias_row + 1;
-          if bias_row = 2 then
-            bias_row <= (others => '0');
-          end if;
-        end if;
         bias       <= bias_word;
       end if;
 
@@ -138,11 +128,8 @@ begin
         read_bank   <= '0';
         read_weight <= (others => '0');
         frame_ends  <= '0';
-        read_index  <= (others => '0');
         row_starts  <= '1';
         row_ends    <= '0';
-        first       <= (others => '0');
-        bias_row    <= (others => '0');
         done        <= (others => '0');
       end if;
     end if;

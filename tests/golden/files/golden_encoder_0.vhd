@@ -1,7 +1,7 @@
 -- golden_encoder_0: fully connected layer encoder.0 + encoder.1.
 -- 6 inputs fixed<4,2>, 3 outputs fixed<6,2>.
 -- One multiplier.
--- Interval 18 cycles a frame, latency 25 cycles from the last input to the last output.
+-- Interval 18 cycles a frame, latency 24 cycles from the last input to the last output.
 -- Inputs are stored in two banks, so that a frame arrives while the one before it is computed. Frames are counted;
 -- in_last is not needed. When the output stalls, so does the whole pipeline; storing inputs goes on.
 library ieee;
@@ -49,11 +49,11 @@ architecture rtl of golden_encoder_0 is
   -- Pipeline: how far the row's first and last product and the frame's last one have come. The number is that of the stage whose
   -- register they accompany:
   -- 1 memory, 2 its output, 3 operands, 4 products, 5 sum, 6
-  -- rounded value, 7 result.
+  -- result.
   signal enable     : std_logic;
   signal first      : std_logic_vector(1 to 4);
-  signal done       : std_logic_vector(1 to 7);
-  signal frame_done : std_logic_vector(1 to 7);
+  signal done       : std_logic_vector(1 to 6);
+  signal frame_done : std_logic_vector(1 to 6);
   signal bias_row   : unsigned(1 downto 0);
   signal bias_word  : std_logic_vector(3 downto 0);
   signal bias       : std_logic_vector(3 downto 0);
@@ -67,15 +67,15 @@ begin
   fills       <= store and write_ends;
   write_place <= write_bank & std_logic_vector(write_index);
 
-  enable     <= out_ready or not done(7);
+  enable     <= out_ready or not done(6);
   issue      <= any_full and enable;
   -- Within a frame a bank is always full.
   row_wraps  <= enable and row_ends;
   frees      <= enable and frame_ends;
   read_place <= read_bank & std_logic_vector(read_index);
 
-  out_valid <= done(7);
-  out_last  <= frame_done(7);
+  out_valid <= done(6);
+  out_last  <= frame_done(6);
 
   control : process (clock)
   begin
@@ -118,8 +118,8 @@ begin
 
       if enable = '1' then
         first      <= (any_full and row_starts) & first(1 to 3);
-        done       <= row_ends & done(1 to 6);
-        frame_done <= frame_ends & frame_done(1 to 6);
+        done       <= row_ends & done(1 to 5);
+        frame_done <= frame_ends & frame_done(1 to 5);
         if first(2) = '1' then
           bias_row <= bias_row + 1;
           if bias_row = 2 then

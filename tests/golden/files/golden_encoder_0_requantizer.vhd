@@ -1,6 +1,6 @@
 -- golden_encoder_0_requantizer: from fixed<8,3> to fixed<6,2>.
--- Rounding half_even, overflow saturate, limits 0 ... 31.
--- Registers: rounded value, result.
+-- Rounding half_even of a value with one half added, overflow saturate, limits 0 ... 31.
+-- Registers: result.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;
@@ -16,23 +16,20 @@ end entity golden_encoder_0_requantizer;
 
 architecture rtl of golden_encoder_0_requantizer is
   signal wide    : signed(7 downto 0);
-  signal kept    : signed(7 downto 0);
-  signal carry   : signed(1 downto 0);
-  signal next_up : signed(7 downto 0);
+  signal kept    : signed(6 downto 0);
+  signal nearest : signed(6 downto 0);
   signal rounded : signed(6 downto 0);
 begin
   wide <= resize(signed(value), 8);
-  kept <= resize(wide(7 downto 1), 8);  -- rounded down
-  -- One up where the dropped bits, 1 of them, exceed one half, or equal it and the code kept is odd.
-  carry(1) <= '0';
-  carry(0) <= wide(0) and wide(1);
-  next_up <= kept + carry;
+  kept <= resize(wide(7 downto 1), 7);  -- rounded down
+  -- With the half, a tie is where all dropped bits are 0: of the two codes next to it, the even one.
+  nearest <= kept when wide(0 downto 0) /= "0" else kept and "1111110";
+  rounded <= nearest(6 downto 0);
 
   process (clock)
   begin
     if rising_edge(clock) then
       if enable = '1' then
-        rounded <= next_up(6 downto 0);
         if rounded(6) = '1' then
           result <= "000000";
         elsif rounded(6) = '0' and rounded(5 downto 5) /= "0" then
