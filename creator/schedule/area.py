@@ -111,9 +111,10 @@ class Parts:
             self.luts["add"] += lanes.output * (before // 2) * bits
             self.ffs["sum"] += lanes.output * terms * bits
             before = terms
-        self.luts["add"] += lanes.output * sum_bits if words > 1 or op.bias.any() else 0
+        if not (self.family.accumulates and array.accumulates_in(self.family)):
+            self.luts["add"] += lanes.output * sum_bits if words > 1 or op.bias.any() else 0
+            self.ffs["sum"] += lanes.output * sum_bits
         self.luts["choose"] += lanes.output * sum_bits if words > 1 else 0
-        self.ffs["sum"] += lanes.output * sum_bits
         rounding = Rounding.FLOOR if op.offset else op.rounding
         self.requantizer(lanes.output, sum_bits, op.dropped, op.output, rounding, saturates=True)
         if is_wide(lanes):

@@ -96,6 +96,11 @@ class MacArray:
         saves = family.saves_by_packing((self.activation_bits, self.weight_bits), pair)
         return fits and saves and self.lanes.output > 1 and not self.selects
 
+    def accumulates_in(self, family: Family) -> bool:
+        """Whether each sum is one product a cycle, of one block, which can be its adder and register too."""
+        blocks = 0 if self.selects else family.multiplier_blocks(self.activation_bits, self.weight_bits)
+        return self.lanes.input == 1 and self.pairs == 0 and blocks == 1
+
     @property
     def word_bits(self) -> int:
         """Width of a word of weights."""

@@ -22,6 +22,7 @@ class Family:
         block_units: how many block RAMs one of these shapes counts.
         ram_cell: words and bits of one distributed RAM; ``None`` where there is none.
         lut_words: words of one bit that a lookup table holds.
+        accumulates: whether a multiplier block has an adder and a register behind it, which take a sum of one product a cycle.
         one_cell: whether a flip-flop shares its cell with the lookup table before it, and no other: one that stands behind
             something else takes a cell of its own.
         clock_mhz, clock_dsps: what every network of ``benchmarks/parallelism`` with at most so many multipliers reached after
@@ -39,6 +40,7 @@ class Family:
     block_units: float = 1
     ram_cell: tuple[int, int] | None = (16, 4)
     lut_words: int = 16
+    accumulates: bool = False
     one_cell: bool = False
     clock_mhz: int = 0
     clock_dsps: int = 0
@@ -187,6 +189,7 @@ ICE40 = Family(
     },
     least_product=11,
     ram_cell=None,
+    accumulates=True,
     one_cell=True,
 )
 XC7 = Family(
