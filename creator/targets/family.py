@@ -214,6 +214,7 @@ XC7 = Family(
         "round": 0.757,
         "sum": 0.897,
     },
+    accumulates=True,
     least_product=9,
     block_units=0.5,
     ram_cell=(32, 6),
