@@ -1,8 +1,8 @@
 """Finds what one bit of each kind of logic costs in a family of devices, and how far estimates are from Yosys.
 
 ``python scripts/calibrate.py ecp5-25k`` synthesizes networks, without routing, and prints the weights for
-``creator/targets/family.py``; ``--check`` uses the weights that are there. Least squares of relative errors, weights not
-negative: those that would be are left out, one after another.
+``creator/targets/family.py``; ``--check`` uses the weights that are there. Least squares of relative errors, where the reference
+networks count twice; weights not negative: those that would be are left out, one after another.
 """
 
 from __future__ import annotations
@@ -76,13 +76,14 @@ def counts(design: creator.Design, family: Family) -> tuple[dict[str, float], di
     return luts, ffs
 
 
-def fitted(rows: list[dict[str, float]], found: list[int]) -> dict[str, float]:
-    """The weights, none of them negative, with the least squares of relative errors."""
+def fitted(rows: list[dict[str, float]], found: list[int], times: list[int]) -> dict[str, float]:
+    """The weights, none of them negative, with the least squares of relative errors; every row counts so many ``times``."""
     kinds = sorted({kind for row in rows for kind in row})
     while True:
         table = np.array([[row.get(kind, 0.0) for kind in kinds] for row in rows])
-        scale = 1 / np.array(found, dtype=float)
-        weights = np.linalg.lstsq(table * scale[:, None], np.ones(len(found)), rcond=None)[0]
+        emphasis = np.sqrt(times)
+        scale = emphasis / np.array(found, dtype=float)
+        weights = np.linalg.lstsq(table * scale[:, None], emphasis, rcond=None)[0]
         if weights.min() >= 0:
             return {kind: round(float(weight), 3) for kind, weight in zip(kinds, weights, strict=True)}
         kinds.pop(int(weights.argmin()))
@@ -106,8 +107,9 @@ def main() -> int:
         names.append(name)
         rows.append(counts(design, family))
         found.append((report.luts, report.ffs))
-    luts = dict(family.luts) if options.check else fitted([row[0] for row in rows], [luts for luts, _ in found])
-    ffs = dict(family.ffs) if options.check else fitted([row[1] for row in rows], [ffs for _, ffs in found])
+    times = [1 if name.startswith("random") else 2 for name in names]
+    luts = dict(family.luts) if options.check else fitted([row[0] for row in rows], [luts for luts, _ in found], times)
+    ffs = dict(family.ffs) if options.check else fitted([row[1] for row in rows], [ffs for _, ffs in found], times)
     print(f"luts={luts},\nffs={ffs},")
     worst = 0.0
     for name, row, actual in zip(names, rows, found, strict=True):

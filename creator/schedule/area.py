@@ -135,13 +135,16 @@ class Parts:
         lone = products - 2 * shared
         each = self.family.multiplier_blocks(array.activation_bits, array.weight_bits)
         self.dsps += shared * self.family.multiplier_blocks(*wide) + lone * each
+        # Registers next to a multiplier block can be part of it.
+        operand, product = ("block", "block") if each else ("operand", "product")
         if not each:
             self.luts["multiply"] += lone * array.activation_bits * array.weight_bits
-        self.ffs["product"] += (1 + array.op.far(lanes)) * (shared * sum(wide) + lone * array.product_bits)
-        self.ffs["operand"] += shared * (array.upper_bits + array.weight_bits) + lone * array.weight_bits
+        self.ffs["block"] += (1 + array.op.far(lanes)) * shared * sum(wide) + shared * (array.upper_bits + array.weight_bits)
+        self.ffs[product] += (1 + array.op.far(lanes)) * lone * array.product_bits
+        self.ffs[operand] += lone * array.weight_bits
         if shared:
             self.luts["add"] += shared * array.product_bits
-            self.ffs["product"] += shared * (array.product_bits + array.low_bits) + lone * array.product_bits
+            self.ffs["pair"] += shared * (array.product_bits + array.low_bits) + lone * array.product_bits
 
     def requantizer(
         self, lanes: int, bits: int, dropped: int, output: Format, rounding: Rounding, saturates: bool, zero_point: int = 0
@@ -166,7 +169,8 @@ class Parts:
         if scaling.multiplies:
             parts = math.prod(scaling.parts(bits))
             self.dsps += lanes * parts * self.family.multiplier_blocks(min(bits, 18), min(scaling.factor_bits + 1, 18))
-            self.ffs["product"] += lanes * products * (1 + 2 * (parts > 1))
+            self.ffs["block"] += lanes * products
+            self.ffs["sum"] += 2 * lanes * products * (parts > 1)
             self.luts["add"] += lanes * products * (parts > 1)
         if len(scaling.factors) > 1:
             words = op.factor_words(x, Lanes(lanes, lanes))
