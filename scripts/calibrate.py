@@ -1,8 +1,8 @@
 """Finds what one bit of each kind of logic costs in a family of devices, and how far estimates are from Yosys.
 
 ``python scripts/calibrate.py ecp5-25k`` synthesizes networks, without routing, and prints the weights for
-``creator/targets/family.py``; ``--check`` uses the weights that are there. Least squares of relative errors, where the reference
-networks count twice; weights not negative: those that would be are left out, one after another.
+``creator/targets/family.py``; ``--check`` uses the weights that are there. Least squares of relative errors, where the
+reference networks count twice; weights not negative: those that would be are left out, one after another.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class Linear(Op):
                 raise CreatorError(what, hint="let it give its exact sums, and bring them to another scale with rescale")
         check_overflow(self.output, self.rounding, self.overflow)
         check_limits(self.low, self.high, self.output)
-        if self.offset and (self.rounding is not Rounding.HALF_EVEN or self.offset != self.half):
+        if self.offset and (self.rounding is not Rounding.HALF_EVEN or self.offset != self.half or self.dropped > MAX_BITS):
             raise CreatorError(f"its offset {self.offset} is not one half, {self.half}, or it does not round half to even")
         if self.weight.ndim != 2 or 0 in self.weight.shape or self.bias.shape != (self.weight.shape[0],):
             raise CreatorError(f"weight {self.weight.shape} and bias {self.bias.shape} do not fit")
@@ -144,14 +144,26 @@ class Linear(Op):
                 f"the bias is {align} bits finer than the products", hint="give the bias a format with fewer fractional bits"
             )
         low, high = min(interval.low, 0), max(interval.high, 0)
-        # Sums of Python integers: with wide formats these may exceed int64, and it is here that this is refused.
         worst = Interval(0, 0)
-        for row, bias in zip(self.weight.tolist(), self.bias.tolist(), strict=True):
-            positive, negative = sum(w for w in row if w > 0), sum(w for w in row if w < 0)
+        for (positive, negative), bias in zip(self._signed_sums, self.bias.tolist(), strict=True):
             down = ((positive * low + negative * high) << align) + min(bias, 0)
             up = ((positive * high + negative * low) << align) + max(bias, 0)
             worst = Interval(min(worst.low, down), max(worst.high, up))
         return worst
+
+    def totals(self, x: TensorType, interval: Interval) -> Interval:
+        """Bounds of the whole sums of every row, bias included: each is reached."""
+        (low, high), align = interval, self.align(x)
+        ends = [
+            (((positive * low + negative * high) << align) + bias, ((positive * high + negative * low) << align) + bias)
+            for (positive, negative), bias in zip(self._signed_sums, self.bias.tolist(), strict=True)
+        ]
+        return Interval(min(down for down, _ in ends), max(up for _, up in ends))
+
+    @cached_property
+    def _signed_sums(self) -> list[tuple[int, int]]:
+        """The sums of each row's positive and of its negative weights, as Python integers: wide ones may exceed int64."""
+        return [(sum(w for w in row if w > 0), sum(w for w in row if w < 0)) for row in self.weight.tolist()]
 
     def interval(self, inputs: tuple[TensorType, ...], intervals: tuple[Interval, ...]) -> Interval:
         sums = self.sums(inputs[0], intervals[0])
@@ -163,12 +175,9 @@ class Linear(Op):
             )
         if needed > self.accumulator.total_bits:
             raise CreatorError(f"the accumulator {self.accumulator} can overflow: it needs {needed} bits")
-        rounded = self.rounded(sums)
+        totals = self.totals(inputs[0], intervals[0])
+        rounded = rounded_interval(Interval(*(total - self.offset for total in totals)), self.dropped, self.rounding)
         return limited(rounded, self.output, self.overflow, self.low, self.high)
-
-    def rounded(self, sums: Interval) -> Interval:
-        """Bounds of the rounded sums, before overflow, for sums within ``sums``."""
-        return rounded_interval(Interval(sums.low - self.offset, sums.high - self.offset), self.dropped, self.rounding)
 
     def run(self, inputs: tuple[TensorType, ...], values: tuple[IntArray, ...]) -> IntArray:
         # float64 is exact here and fast: every partial sum is below 2**52 in magnitude, as interval() has shown.

@@ -162,11 +162,11 @@ def _linear(files: CoreFiles, op: Linear) -> None:
     plain = inputs * outputs == 1 and not array.selects and not shared["far"]
     values = mac_values(array, op.align(x), accumulator)
     mac = files.part("mac" if plain else "mac_array", "mac", values | shared)
-    sums = op.sums(x, files.interval)
+    totals = op.totals(x, files.interval)
     requantizer = files.part(
         "requantizer",
         "requantizer",
-        requantizer_values(accumulator, sums, op.output, op.rounding, op.overflow, op.low, op.high, offset=op.offset),
+        requantizer_values(accumulator, totals, op.output, op.rounding, op.overflow, op.low, op.high, offset=op.offset),
     )
     files.main(
         shared

@@ -73,7 +73,8 @@ def requantizer_values(
     wide_bits = max(value_bits, shift + 1)
     rounds = requantizer_stages(shift, rounding) == 2 and not offset
     adds = rounds or zero_point != 0
-    kept_bits = max(wide_bits - shift, bits_for(zero_point, zero_point)) + adds
+    # The even code below -1 is -2, which needs two bits.
+    kept_bits = max(wide_bits - shift, bits_for(zero_point, zero_point), 2 if offset else 1) + adds
     exact = Interval(values.low - offset, values.high - offset)
     rounded = Interval(*(code + zero_point for code in rounded_interval(exact, value.frac_bits - output.frac_bits, rounding)))
     wraps = overflow is Overflow.WRAP and not (output.min_code <= rounded.low and rounded.high <= output.max_code)
@@ -94,7 +95,7 @@ def requantizer_values(
         "rounds": rounds,
         "adds": adds,
         "evens": offset != 0,
-        "even_mask": Bits(-2 if kept_bits > 1 else 0, kept_bits),
+        "even_mask": Bits(-2, kept_bits) if offset else None,
         "zero_point": zero_point,
         "zero_bits": Bits(zero_point, kept_bits),
         "rounded_bits": rounded_bits,

@@ -88,6 +88,13 @@ CASES = [
     ),
     Case("most negative weights", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(9, 2), -9.0, -9.0)), (9,)),
     Case("largest weights", lambda: sequential(nn.Quantize(IN), filled(nn.Linear(9, 2), 9.0, 9.0)), (9,)),
+    Case(
+        "half to even of one bit",  # a tie at -1.5 steps; the sum with the half has one bit above those that are dropped
+        lambda: sequential(
+            nn.Quantize(F(8, 0)), filled(nn.Linear(1, 1, weight=F(2, 0), bias=F(8, 0), output=F(4, -7)), 1, -64)
+        ),
+        (1,),
+    ),
     Case("batch normalisation", normalised, (6,)),
     *(
         one(f"{rounding} {overflow} {frac}", 6, 9, rounding=rounding, overflow=overflow, output=F(5, frac), gain=3)

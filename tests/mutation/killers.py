@@ -65,8 +65,8 @@ def _grids() -> Iterator[Killer]:
     yield "three banks of weights", chain(layer(31, 400, weight_format=F(8, 0)), shape=(31,)), {"lanes": {"layer.0": (1, 4)}}
     slow = layer(6, 40, weight_format=NARROW), linear(40, 3, entry=F(9, 4))
     yield "a queue that fills", chain(*slow, shape=(6,)), {"lanes": {"layer.0": (6, 2)}}
-    yield "bias in block RAM", chain(layer(2, 60), shape=(2,)), {}
-    yield "bias in block RAM, two rows", chain(layer(2, 60), shape=(2,)), {"lanes": {"layer.0": (2, 2)}}
+    yield "bias in block RAM", chain(layer(2, 72), shape=(2,)), {}
+    yield "bias in block RAM, two rows", chain(layer(2, 72), shape=(2,)), {"lanes": {"layer.0": (2, 2)}}
     for overflow in Overflow:
         for rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.TOWARD_ZERO):
             op = layer(3, 2, rounding=rounding, overflow=overflow)

@@ -63,6 +63,27 @@ def test_the_bounds_hold_for_every_partial_sum_in_every_order_and_are_reached(en
             assert (low, high) == (min(found), max(found))
 
 
+@pytest.mark.parametrize("ends", [(-4, 3), (0, 3), (-4, 0), (1, 3), (-3, -2), (2, 2)])
+def test_the_bounds_of_whole_sums_are_those_that_are_reached(ends: tuple[int, int]) -> None:
+    kind = TensorType((3,), X)
+    for weight, bias in (
+        ([[2, -3, 1]], [7]),
+        ([[2, -3, 1], [-4, 3, 3]], [-11, 40]),
+        ([[0, 0, 0]], [-3]),
+        ([[-1, -2, 0]], [99]),
+    ):
+        samples = itertools.product(range(ends[0], ends[1] + 1), repeat=3)
+        found = {4 * (np.array(weight) @ sample)[row] + bias[row] for sample in samples for row in range(len(weight))}
+        assert small(weight, bias).totals(kind, Interval(*ends)) == (min(found), max(found))
+
+
+@pytest.mark.parametrize("dropped", [64, 65, 100])
+def test_an_offset_beyond_every_sum_is_refused(dropped: int) -> None:
+    op = small([[1]], [0], output=F(5, 5 - dropped), offset=1 << dropped - 1)
+    with pytest.raises(CreatorError, match=r"its offset \d+ is not one half"):
+        op.infer((TensorType((1,), X),))
+
+
 def test_an_accumulator_that_is_one_bit_too_narrow_is_refused() -> None:
     kind = (TensorType((1,), X),)
     exact = small([[3]], [0], accumulator=F(7, 5))  # -4 * 3 * 4 = -48

@@ -324,6 +324,27 @@ def test_a_sum_that_would_grow_too_wide_is_not_folded(mode: Rounding) -> None:
     folded = same(chain(less, shape=(1,)), fold_halves(chain(less, shape=(1,)))).nodes[0].op
     assert isinstance(folded, Linear)
     assert folded.bias[0] == less.bias[0] + 8
+    # One that is too wide does not keep another from being folded.
+    two = chain(linear(4, 1, rounding=mode), op)
+    after = same(two, fold_halves(two))
+    assert after.nodes[0].op.bias[0] == two.nodes[0].op.bias[0] + 8
+    assert after.nodes[1].op is two.nodes[1].op
+
+
+@pytest.mark.parametrize("overflow", Overflow)
+@pytest.mark.parametrize("mode", FOLDED)
+def test_folding_leaves_what_a_layer_can_give_as_it_was(mode: Rounding, overflow: Overflow) -> None:
+    """So the layer behind has exactly the bits that it needs, before and after: here those of sums that fill 11 bits."""
+    entry, between = F(7, 0, signed=False), F(9, -1)
+    first = linear(1, 1, entry=entry, output=between, weight_format=F(3, 0), rounding=mode, overflow=overflow)
+    first = dataclasses.replace(first, weight=np.array([[-3]]), bias=np.array([0]))  # -381 ... 0, so -190 ... 0
+    second = linear(1, 1, entry=between, weight_format=F(4, 0), rounding=Rounding.FLOOR)
+    second = dataclasses.replace(second, weight=np.array([[-5]]), bias=np.array([73]))  # up to 950 + 73
+    graph = infer_accumulators(chain(first, second, shape=(1,), entry=entry))
+    assert graph.nodes[1].op.accumulator.max_code == 1023
+    after = same(graph, fold_halves(graph))
+    assert after.nodes[0].op.bias[0] == 1
+    assert after.intervals == graph.intervals
 
 
 def test_after_lowering_every_accumulator_fits_its_sums() -> None:

@@ -129,12 +129,12 @@ def of_quantize(op: Quantize, entry: FixedPoint, interval: Interval | None = Non
 def of_linear(op: Linear, entry: FixedPoint) -> Requantizer:
     """The requantizer of a layer, with the bounds of its sums."""
     files = rendered(op, entry, (op.in_features,))
-    sums = op.sums(TensorType((op.in_features,), entry), Interval.of(entry))
+    totals = op.totals(TensorType((op.in_features,), entry), Interval.of(entry))
     rules = f"{op.rounding}, {op.overflow}, {op.low} ... {op.high}"
-    title = f"sum {sums.low} ... {sums.high}, {op.offset} more, of {op.accumulator} to {op.output}, {rules}"
+    title = f"sum {totals.low} ... {totals.high}, {op.offset} more, of {op.accumulator} to {op.output}, {rules}"
     kernel = Kernel(title, part(files, "_requantizer"), {"result": op.requantizer_stages})
     rules = (op.rounding, op.overflow, op.low, op.high)
-    exact = Interval(sums.low - op.offset, sums.high - op.offset)
+    exact = Interval(totals.low - op.offset, totals.high - op.offset)
     return Requantizer(kernel, op.accumulator, exact, op.dropped, op.output, *rules, 0, op, op.offset)
 
 

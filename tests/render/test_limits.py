@@ -103,6 +103,10 @@ def requantizer(v: dict[str, Any], value: FixedPoint, code: int) -> int:
         assert -(1 << (kept_bits - 1)) <= kept < 1 << (kept_bits - 1)
     else:
         assert not v["rounds"]
+    if v["evens"]:
+        assert not v["adds"]
+        if bits(wide, shift - 1) == pattern(v["all_dropped"], shift):
+            kept &= signed(pattern(v["even_mask"], kept_bits), kept_bits)
     rounded = signed(kept, v["rounded_bits"])
     if v["wraps"]:
         width = v["source_bits"]
@@ -177,10 +181,13 @@ def check_requantizer(
     low: int,
     high: int,
     zero_point: int = 0,
+    offset: int = 0,
 ) -> None:
     every = np.unique(np.linspace(values.low, values.high, 300).astype(np.int64))
-    v = requantizer_values(value, values, output, mode, overflow, low, high, zero_point)
-    if zero_point:
+    v = requantizer_values(value, values, output, mode, overflow, low, high, zero_point, offset)
+    if offset:
+        rounded = requantize(every - offset, value.frac_bits, output, mode, overflow)
+    elif zero_point:
         rounded = requantize(every, value.frac_bits, F(63, output.frac_bits), mode) + zero_point
     else:
         rounded = requantize(every, value.frac_bits, output, mode, overflow)
@@ -200,6 +207,20 @@ def test_requantizers_equal_the_specification_on_every_code(
         output = F(bits_, frac, is_signed)
         check_requantizer(value, whole, output, mode, overflow, output.min_code, output.max_code)
         check_requantizer(value, whole, output, mode, overflow, (output.min_code + 1) // 2, output.max_code // 2)
+
+
+@pytest.mark.parametrize("overflow", Overflow)
+@pytest.mark.parametrize(
+    "values", [(-128, 127), (-128, 0), (-128, -120), (-3, 100), (0, 90), (16, 17), (-16, -1), (8, 8)], ids=str
+)
+@pytest.mark.parametrize("dropped", range(1, 8))
+def test_requantizers_of_values_with_the_half_on_top(dropped: int, values: tuple[int, int], overflow: Overflow) -> None:
+    """For 7 dropped bits one is kept, and -1 becomes -2."""
+    for output_bits, is_signed in ((1, True), (2, True), (5, False), (8, True)):
+        output = F(output_bits, 7 - dropped, is_signed)
+        half = 1 << dropped - 1
+        limits = output.min_code, output.max_code
+        check_requantizer(F(8, 7), Interval(*values), output, Rounding.HALF_EVEN, overflow, *limits, offset=half)
 
 
 @pytest.mark.parametrize("mode", MODES)

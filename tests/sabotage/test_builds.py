@@ -32,8 +32,8 @@ EDITS = {
     "a bit of a weight": (WEIGHTS, r'"([01]+)([01])"\n  \);', lambda m: f'"{m[1]}{1 - int(m[2])}"\n  );'),
     "a bit of a bias": (BIASES, r'"([01]+)([01])([01]{4})"\n  \);', lambda m: f'"{m[1]}{1 - int(m[2])}{m[3]}"\n  );'),
     "a bit of a table": (TABLE, r'"([01])([01]+)"', lambda m: f'"{1 - int(m[1])}{m[2]}"'),
-    "the rounding, without its carry": (REQUANTIZER, r"kept \+ carry", "kept"),
-    "the rounding, half up": (REQUANTIZER, r"carry\(0\) <= .*;", "carry(0) <= wide(4);"),
+    "the rounding, half up": (REQUANTIZER, r"nearest <= kept when .*;", "nearest <= kept;"),
+    "the rounding, always to an even code": (REQUANTIZER, r"nearest <= kept when .* else ", "nearest <= "),
     "a limit, that of a ReLU": (FIRST, r'result <= "00000000";', 'result <= "00000001";'),
     "a limit, its comparison": (REQUANTIZER, r"elsif rounded\(\d+\) = '0'", "elsif rounded(0) = '1'"),
     "the order of weights": (WEIGHTS, r'("[01]+"), ("[01]+")\n  \);', r"\2, \1\n  );"),
@@ -47,7 +47,7 @@ EDITS = {
 }
 
 
-QUICK = ["a bit of a weight", "a bit of a bias", "the rounding, without its carry", "a limit, its comparison"]
+QUICK = ["a bit of a weight", "a bit of a bias", "the rounding, half up", "a limit, its comparison"]
 QUICK += ["the order of the elements", "a network that never answers"]
 
 

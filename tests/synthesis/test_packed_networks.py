@@ -89,7 +89,7 @@ def scaled() -> Graph:
 CASES: dict[str, tuple[Callable[[], Graph], dict[str, int], int]] = {
     "small": (lambda: two_layers(12, 6, 9), {"products": 2, "operands": 2}, 3000),
     "one memory each": (lambda: two_layers(40, 50, 40), {"memory outputs": 2, "products": 2, "operands": 2}, 9000),
-    "two memories": (lambda: two_layers(40, 60, 3), {"memory outputs": 1, "products": 2, "operands": 2}, 9000),
+    "two memories": (lambda: two_layers(40, 60, 3), {"memory outputs": 2, "products": 2, "operands": 2}, 9000),
     "inputs in a memory": (lambda: two_layers(300, 4, 3), {"memory outputs": 2, "products": 2, "operands": 2}, 8000),
     "scaled": (scaled, {"products": 3, "operands": 3}, 4000),
 }

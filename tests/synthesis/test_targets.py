@@ -37,7 +37,7 @@ def test_a_small_network_is_placed_and_routed_with_a_bitstream(small_build: Path
     assert 100 < report.luts < 1000
     assert 100 < report.ffs < 400
     assert report.fmax_mhz is not None
-    assert slowest < report.fmax_mhz < 400
+    assert slowest < report.fmax_mhz < 600
     assert report.inferences_per_second == pytest.approx(report.fmax_mhz * 1e6 / 30)
     assert "(" in report.critical_path
     assert " ns" in report.critical_path
