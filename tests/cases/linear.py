@@ -95,6 +95,14 @@ CASES = [
         ),
         (1,),
     ),
+    Case(
+        "half to even, wrapping to more bits than there are",
+        lambda: sequential(
+            nn.Quantize(F(2, 0)),
+            filled(nn.Linear(1, 1, weight=F(2, 0), bias=F(3, 0), output=F(6, -1, signed=False), overflow=Overflow.WRAP), 1, 0),
+        ),
+        (1,),
+    ),
     Case("batch normalisation", normalised, (6,)),
     *(
         one(f"{rounding} {overflow} {frac}", 6, 9, rounding=rounding, overflow=overflow, output=F(5, frac), gain=3)
