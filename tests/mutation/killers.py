@@ -103,6 +103,7 @@ def _elementwise() -> Iterator[Killer]:
             "factors": scales,
             "a factor": rescale([11], 4, F(6, 1, signed=False), Rounding.TOWARD_ZERO),
             "no multiplier": rescale([4], 4, Affine(0.1, -3, 6)),
+            "bits appended": rescale([8], 1, Affine(0.1, -30, 9)),
         }.items():
             yield f"{name} by {lanes}", chain(op, shape=(2, 3)), {"lanes": {"layer.0": (lanes, lanes)}}
     # A frame ends before the factors come round: the counter has to begin anew.

@@ -77,9 +77,11 @@ def test_the_bounds_of_whole_sums_are_those_that_are_reached(ends: tuple[int, in
         assert small(weight, bias).totals(kind, Interval(*ends)) == (min(found), max(found))
 
 
-@pytest.mark.parametrize("dropped", [64, 65, 100])
+@pytest.mark.parametrize("dropped", [53, 64, 65, 100])
 def test_an_offset_beyond_every_sum_is_refused(dropped: int) -> None:
     op = small([[1]], [0], output=F(5, 5 - dropped), offset=1 << dropped - 1)
+    widest = small([[1]], [0], output=F(5, 5 - 52), offset=1 << 51)
+    assert widest.infer((TensorType((1,), X),)) == TensorType((1,), F(5, -47))
     with pytest.raises(CreatorError, match=r"its offset \d+ is not one half"):
         op.infer((TensorType((1,), X),))
 
