@@ -143,22 +143,26 @@ class Linear(Op):
             raise CreatorError(
                 f"the bias is {align} bits finer than the products", hint="give the bias a format with fewer fractional bits"
             )
-        low, high = min(interval.low, 0), max(interval.high, 0)
-        worst = Interval(0, 0)
-        for (positive, negative), bias in zip(self._signed_sums, self.bias.tolist(), strict=True):
-            down = ((positive * low + negative * high) << align) + min(bias, 0)
-            up = ((positive * high + negative * low) << align) + max(bias, 0)
-            worst = Interval(min(worst.low, down), max(worst.high, up))
-        return worst
+        products = self._products(Interval(min(interval.low, 0), max(interval.high, 0)), align)
+        biases = self.bias.tolist()
+        lows = [low + min(bias, 0) for (low, _), bias in zip(products, biases, strict=True)]
+        highs = [high + max(bias, 0) for (_, high), bias in zip(products, biases, strict=True)]
+        return Interval(min(lows), max(highs))
 
     def totals(self, x: TensorType, interval: Interval) -> Interval:
         """Bounds of the whole sums of every row, bias included: each is reached."""
-        (low, high), align = interval, self.align(x)
-        ends = [
-            (((positive * low + negative * high) << align) + bias, ((positive * high + negative * low) << align) + bias)
-            for (positive, negative), bias in zip(self._signed_sums, self.bias.tolist(), strict=True)
+        products, biases = self._products(interval, self.align(x)), self.bias.tolist()
+        lows = [low + bias for (low, _), bias in zip(products, biases, strict=True)]
+        highs = [high + bias for (_, high), bias in zip(products, biases, strict=True)]
+        return Interval(min(lows), max(highs))
+
+    def _products(self, interval: Interval, align: int) -> list[Interval]:
+        """Bounds of the sum of each row's products, on the accumulator's grid."""
+        low, high = interval
+        return [
+            Interval((positive * low + negative * high) << align, (positive * high + negative * low) << align)
+            for positive, negative in self._signed_sums
         ]
-        return Interval(min(down for down, _ in ends), max(up for _, up in ends))
 
     @cached_property
     def _signed_sums(self) -> list[tuple[int, int]]:

@@ -48,7 +48,13 @@ def test_every_input_against_fractions(rounding: Rounding, overflow: Overflow) -
 @pytest.mark.parametrize("ends", [(-4, 3), (0, 3), (-4, 0), (1, 3), (-3, -2)])
 def test_the_bounds_hold_for_every_partial_sum_in_every_order_and_are_reached(ends: tuple[int, int]) -> None:
     kind = TensorType((3,), X)
-    for weight, bias in (([[2, -3, 1]], [7]), ([[2, -3, 1], [-4, 3, 3]], [-11, 40]), ([[1, 1, 1]], [0]), ([[-1, -2, 0]], [3])):
+    for weight, bias in (
+        ([[2, -3, 1]], [7]),
+        ([[2, -3, 1]], [-7]),
+        ([[2, -3, 1], [-4, 3, 3]], [-11, 40]),
+        ([[1, 1, 1]], [0]),
+        ([[-1, -2, 0]], [3]),
+    ):
         op = small(weight, bias)
         assert op.align(kind) == 2
         found = set()
