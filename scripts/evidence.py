@@ -21,9 +21,11 @@ DOCUMENT = ROOT / "docs" / "evidence.md"
 HEAD = """\
 # Evidence
 
-Why a user may believe every bit. Each line can be run again: `.venv/bin/python -m pytest TESTS -m "not extended"` for the
-counts of `make test`, without `-m` for those of `make test-all`; a run fails if a count is lower than is claimed for it. The
-document is written by `python scripts/evidence.py` from the results of the runs. How each check works:
+Why a user may believe every bit. Each line can be run again: `.venv/bin/python -m pytest TESTS -m "not extended"`, with what
+stands in its last column for TESTS, gives the counts of `make test`, without `-m` those of `make test-all`. A run fails if a
+count is lower than the least that is claimed for it, which stands in `tests/evidence.py` and is often far lower than what is
+printed here. Every run is of the code that stands beside it; newer code may give other counts. The document is written by
+`python scripts/evidence.py` from the results of the runs. How each check works:
 [verification.md](verification.md).
 """
 
