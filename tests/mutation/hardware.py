@@ -259,7 +259,11 @@ class Hardware:
         interrupt = min(frames.shape[1] * 3 // 2 + 16, frames.size - 1) if run.cut else 0
         job = Job(build, frames, profile=run.profile, seed=1, resets=run.resets, interrupt=interrupt)
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
-            paths = [*build.sources, *checker_files(build, Path(folder), files), build.bench]
+            try:
+                checkers = checker_files(build, Path(folder), files)
+            except CreatorError as error:  # the checkers' file is rendered from the same template
+                return job, Verdict(REFUSED, why=error.what)
+            paths = [*build.sources, *checkers, build.bench]
             sources = [_place(build.path, path, files, Path(folder)) for path in paths]
             (Path(folder) / VECTORS).write_text(vectors_text(job))
             command = [find_ghdl()[0], "-c", *STANDARD, *sources, "-r", *bench_options(job)]
