@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from creator.errors import CreatorError
-from creator.schedule.area import Area
+from creator.schedule.parts import Area
 from creator.targets import FAMILIES, TARGETS, Family
 
 SHARE = 0.8

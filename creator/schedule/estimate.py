@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from creator.ops import Linear, Rescale
-from creator.schedule.area import Area, core_areas
+from creator.schedule.area import core_areas
 from creator.schedule.device import Device
 from creator.schedule.mac_array import MacArray
+from creator.schedule.parts import Area
 from creator.schedule.plan import Core, Plan
 from creator.targets.family import ECP5, Family
 

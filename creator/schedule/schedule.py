@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from creator.errors import CreatorError
 from creator.graph import Graph, Node
 from creator.ops import Lanes, Linear
-from creator.schedule.area import Area, core_areas
+from creator.schedule.area import core_areas
 from creator.schedule.assemble import assemble, core_nodes
 from creator.schedule.device import Device, find_device
+from creator.schedule.parts import Area
 from creator.schedule.plan import Plan
 from creator.schedule.search import Search, intervals_of
 from creator.targets.family import ECP5

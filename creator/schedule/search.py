@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 from creator.graph import Graph, Node
 from creator.ops import Interval, Lanes, Linear, TensorType, beats
-from creator.schedule.area import Parts
+from creator.schedule.costs import add_core
 from creator.schedule.mac_array import MacArray
+from creator.schedule.parts import Parts
 from creator.schedule.plan import Adapter
 from creator.targets.family import Family
 
@@ -135,7 +136,7 @@ class Search:
     def _core_cost(self, index: int, lanes: Lanes) -> Cost:
         step = self.steps[index]
         parts = Parts(self.family)
-        parts.core(step.node, step.x, step.interval, lanes)
+        add_core(parts, step.node.op, step.x, step.interval, lanes)
         area = parts.area()
         return Cost(area.dsps, area.luts)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from creator import FixedPoint, Rounding
 from creator.ops import Interval, Lanes, TensorType
 from creator.passes import LOWER, run_passes
-from creator.schedule.area import Parts
+from creator.schedule.costs import add_core
+from creator.schedule.parts import Parts
 from creator.targets.family import ECP5, ICE40, XC7, Family
 from tests.graph.chains import chain, linear
 
@@ -28,7 +29,7 @@ def parts(
     layer = linear(n, 4, rounding=rounding, weight_format=F(bits, 5), entry=entry)
     graph = run_passes(chain(layer, shape=(n,), entry=entry), LOWER)
     found = Parts(family)
-    found.linear(graph.nodes[0].op, TensorType((n,), entry), Interval.of(entry), lanes)
+    add_core(found, graph.nodes[0].op, TensorType((n,), entry), Interval.of(entry), lanes)
     return found
 
 

@@ -12,10 +12,11 @@ from creator import CreatorError, FixedPoint
 from creator.graph import Graph
 from creator.ops import Clamp, Lanes, Linear, beats
 from creator.schedule import Plan, schedule
-from creator.schedule.area import Area, Parts
 from creator.schedule.assemble import assemble, core_nodes
+from creator.schedule.costs import add_core
 from creator.schedule.device import DEVICES, SHARE, Device
 from creator.schedule.estimate import estimate_plan
+from creator.schedule.parts import Area, Parts
 from creator.schedule.search import Search, fewest_lanes, intervals_of
 from creator.targets.family import ECP5, ICE40
 from tests.graph.chains import IN, chain, linear, table
@@ -40,7 +41,7 @@ def cost(search: Search, graph: Graph, lanes: Sequence[Lanes]) -> tuple[int, flo
     area = Area()
     for core, step in zip(planned(graph, lanes).cores, search.steps, strict=True):
         parts = Parts(ECP5)
-        parts.core(core.node, core.input_type, step.interval, core.lanes)
+        add_core(parts, core.node.op, core.input_type, step.interval, core.lanes)
         if core.adapter:
             parts.adapter(core.adapter, core.input_type.format.total_bits)
         area += parts.area()

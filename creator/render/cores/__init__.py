@@ -1,0 +1,35 @@
+"""The files of one core: one renderer an operation, in the file that has its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from creator.ops import Clamp, Interval, Linear, Lookup, Op, Quantize, Rescale
+from creator.render.core_files import CoreFiles
+from creator.render.cores.clamp import render_clamp
+from creator.render.cores.linear import render_linear
+from creator.render.cores.lookup import render_lookup
+from creator.render.cores.quantize import render_quantize
+from creator.render.cores.rescale import render_rescale
+from creator.render.names import Names
+from creator.render.values import Identifier
+from creator.schedule import Core
+
+_RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
+    Clamp: render_clamp,
+    Linear: render_linear,
+    Lookup: render_lookup,
+    Quantize: render_quantize,
+    Rescale: render_rescale,
+}
+
+
+def core_files(core: Core, interval: Interval, entity: Identifier, names: Names) -> CoreFiles:
+    """The rendered entities of ``core``."""
+    files = CoreFiles(core, interval, entity, names)
+    _RENDERERS[type(core.node.op)](files, core.node.op)
+    return files
+
+
+__all__ = ["CoreFiles", "core_files"]

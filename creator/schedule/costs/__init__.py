@@ -1,0 +1,27 @@
+"""What the core of each operation costs: one function an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from creator.ops import Clamp, Interval, Lanes, Linear, Lookup, Op, Quantize, Rescale, TensorType
+from creator.schedule.costs.elementwise import clamp_cost, lookup_cost, quantize_cost
+from creator.schedule.costs.linear import linear_cost
+from creator.schedule.costs.rescale import rescale_cost
+from creator.schedule.parts import Parts
+
+Cost = Callable[[Parts, Any, TensorType, Interval, Lanes], None]
+
+_COSTS: dict[type[Op], Cost] = {
+    Clamp: clamp_cost,
+    Linear: linear_cost,
+    Lookup: lookup_cost,
+    Quantize: quantize_cost,
+    Rescale: rescale_cost,
+}
+
+
+def add_core(parts: Parts, op: Op, x: TensorType, interval: Interval, lanes: Lanes) -> None:
+    """Adds the core of ``op`` to ``parts``, without what stands before it; ``interval`` bounds the codes that it reads."""
+    _COSTS[type(op)](parts, op, x, interval, lanes)

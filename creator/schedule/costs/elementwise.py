@@ -1,0 +1,38 @@
+"""What tables, limits and changes of format cost."""
+
+from __future__ import annotations
+
+from creator.formats import FixedPoint, Rounding
+from creator.ops import Clamp, Interval, Lanes, Lookup, Op, Quantize, TensorType
+from creator.schedule.parts import Parts
+
+
+def streams(parts: Parts, op: Op, x: TensorType, lanes: Lanes) -> None:
+    """The control of a short pipeline with one clock enable."""
+    timing = op.timing((x,), lanes)
+    assert timing is not None
+    parts.luts["stream"] += 1
+    parts.ffs["control"] += 2 * timing.delay
+
+
+def lookup_cost(parts: Parts, op: Lookup, x: TensorType, interval: Interval, lanes: Lanes) -> None:
+    """A table."""
+    streams(parts, op, x, lanes)
+    for _ in range(lanes.input):
+        parts.rom(len(op.table), op.output.total_bits)
+    parts.ffs["round"] += lanes.input * op.output.total_bits
+
+
+def quantize_cost(parts: Parts, op: Quantize, x: TensorType, interval: Interval, lanes: Lanes) -> None:
+    """A change of format."""
+    streams(parts, op, x, lanes)
+    dropped = x.format.frac_bits - op.output.frac_bits
+    parts.requantizer(lanes.input, x.format.total_bits, dropped, op.output, op.rounding, saturates=True)
+
+
+def clamp_cost(parts: Parts, op: Clamp, x: TensorType, interval: Interval, lanes: Lanes) -> None:
+    """A limit."""
+    streams(parts, op, x, lanes)
+    bits = x.format.total_bits
+    output = FixedPoint(bits, 0, x.format.signed)
+    parts.requantizer(lanes.input, bits, 0, output, Rounding.FLOOR, saturates=True)
