@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 
 from creator.errors import CreatorError
@@ -23,16 +24,20 @@ class Builder:
         """The type of a node's result or of the input."""
         return self._types[name]
 
-    def add(self, op: Op, source: str, paths: tuple[str, ...], name: str | None = None) -> str:
-        """Appends ``op`` reading ``source``; returns its name, made from the first module path unless given."""
+    def add(self, op: Op, source: str | tuple[str, ...], paths: tuple[str, ...], name: str | None = None) -> str:
+        """Appends ``op`` reading ``source``, one value or several; returns its name, made from the first module path unless
+        given."""
         where = paths[0] if paths else op.name
+        sources = (source,) if isinstance(source, str) else source
+        if len(sources) != op.arity:
+            raise CreatorError(f"{op.name} reads {op.arity} values, not {len(sources)}", where)
         try:
-            result = op.infer((self._types[source],))
+            result = op.infer(tuple(self._types[each] for each in sources))
         except CreatorError as error:
             raise error.at(where) from None
         name = name or self._unique(node_name(op.name, where))
         self._types[name] = result
-        self._nodes.append(Node(name, op, (source,), result, paths))
+        self._nodes.append(Node(name, op, sources, result, paths))
         return name
 
     def _unique(self, name: str) -> str:
@@ -61,35 +66,33 @@ def node_name(op: str, path: str) -> str:
 def rewrite(graph: Graph, rule: Callable[[Node, Node | None], tuple[Op, tuple[str, ...]] | str | None]) -> Graph:
     """A new graph in which ``rule(node, source)`` has been applied to every node, in order.
 
-    ``source`` is the new node that the node reads, or ``None`` for the graph's input. The rule returns ``None`` to keep the
-    node, ``"drop"`` to let its readers read its source instead, or ``(op, paths)`` to replace *source and node together* by
-    one node that has the source's name, where nothing else reads the source.
+    ``source`` is the new node that the node reads; ``None`` for the graph's input, and for a node that reads several values.
+    The rule returns ``None`` to keep the node, ``"drop"`` to let its readers read its source instead, or ``(op, paths)`` to
+    replace *source and node together* by one node that has the source's name, where nothing else reads the source. A node
+    that reads several values can only be kept.
     """
-    readers: dict[str, int] = {graph.output: 1}
-    for node in graph.nodes:
-        for name in node.inputs:
-            readers[name] = readers.get(name, 0) + 1
+    readers = Counter([graph.output, *(name for node in graph.nodes for name in node.inputs)])
     renamed = {graph.input: graph.input}
     types = {graph.input: graph.input_type}
     done: dict[str, Node] = {}
     for node in graph.nodes:
-        source_name = renamed[node.inputs[0]]
-        source = done.get(source_name)
-        only_reader = readers[source_name] == 1
+        names = tuple(renamed[name] for name in node.inputs)
+        alone = len(names) == 1
+        source = done.get(names[0]) if alone else None
         choice = rule(node, source)
-        if choice == "drop":
-            renamed[node.name] = source_name
-            readers[source_name] = readers.get(source_name, 0) + readers.get(node.name, 0) - 1
+        if choice == "drop" and alone:
+            renamed[node.name] = names[0]
+            readers[names[0]] += readers[node.name] - 1
             continue
-        if isinstance(choice, tuple) and source is not None and only_reader:
+        if isinstance(choice, tuple) and source is not None and readers[source.name] == 1:
             op, paths = choice
-            inputs = (types[source.inputs[0]],)
-            done[source_name] = Node(source_name, op, source.inputs, op.infer(inputs), paths)
-            types[source_name] = done[source_name].type
-            renamed[node.name] = source_name
-            readers[source_name] = readers.get(node.name, 0)
+            result = op.infer(tuple(types[name] for name in source.inputs))
+            done[source.name] = Node(source.name, op, source.inputs, result, paths)
+            types[source.name] = result
+            renamed[node.name] = source.name
+            readers[source.name] = readers[node.name]
             continue
-        done[node.name] = Node(node.name, node.op, (source_name,), node.type, node.paths)
+        done[node.name] = Node(node.name, node.op, names, node.type, node.paths)
         types[node.name] = node.type
         renamed[node.name] = node.name
     return Graph(graph.input, graph.input_type, tuple(done.values()), renamed[graph.output])

@@ -43,7 +43,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """An integer network: nodes in topological order, one input, one output.
+    """An integer network: nodes in topological order, one input, one output. A value may have several readers.
 
     Args:
         input: name of the input.
@@ -119,10 +119,11 @@ class Graph:
             if node.name in known:
                 raise CreatorError("a name is used twice", node.name)
             missing = [name for name in node.inputs if name not in known]
-            if missing or len(node.inputs) != 1:
-                raise CreatorError(
-                    f"reads {', '.join(missing) or 'no single value'}, which does not come before it", node.where
-                )
+            if missing:
+                raise CreatorError(f"reads {', '.join(missing)}, which does not come before it", node.where)
+            if len(node.inputs) != node.op.arity:
+                needed = "one value" if node.op.arity == 1 else f"{node.op.arity} values"
+                raise CreatorError(f"reads {len(node.inputs)} values, where {node.op.name} takes {needed}", node.where)
             try:
                 inferred = node.op.infer(self.input_types(node))
             except CreatorError as error:

@@ -30,7 +30,7 @@ HEADER = "creator-graph 1"
 _FIXED = re.compile(r"(u?)fixed<(\d+),(-?\d+)(,symmetric)?>")
 _AFFINE = re.compile(r"(u?)affine<(\d+),([\d.e+-]+),(-?\d+)(,symmetric)?>")
 _TYPE = re.compile(r"(u?(?:fixed|affine)<[^>]*>)\[([\d,]*)\]")
-_NODE = re.compile(r'(\w+) = (\w+)\((\w+)\)((?: \w+=\S+)*) : (\S+)((?: from)?(?: "(?:[^"\\]|\\.)*")*)')
+_NODE = re.compile(r'(\w+) = (\w+)\((\w+(?:, \w+)*)\)((?: \w+=\S+)*) : (\S+)((?: from)?(?: "(?:[^"\\]|\\.)*")*)')
 _PATH = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -106,8 +106,8 @@ def _print(value: object) -> str:
 def _parse_node(line: str, arrays: Mapping[str, IntArray]) -> Node:
     match = _NODE.fullmatch(line)
     if match is None:
-        raise CreatorError("expected NAME = OP(INPUT) FIELD=VALUE ... : TYPE from PATHS")
-    name, op_name, source, fields, type_text, paths = match.groups()
+        raise CreatorError("expected NAME = OP(INPUT, ...) FIELD=VALUE ... : TYPE from PATHS")
+    name, op_name, sources, fields, type_text, paths = match.groups()
     kind = REGISTRY.get(op_name)
     if kind is None:
         raise CreatorError(f"there is no operation {op_name!r}")
@@ -118,7 +118,7 @@ def _parse_node(line: str, arrays: Mapping[str, IntArray]) -> Node:
         raise CreatorError(f"{op_name} has the fields {', '.join(sorted(expected))}")
     values = {key: _parse(text, hints[key], f"{name}.{key}", arrays) for key, text in given.items()}
     found = tuple(json.loads(path) for path in _PATH.findall(paths))
-    return Node(name, kind(**values), (source,), _parse_type(type_text), found)
+    return Node(name, kind(**values), tuple(sources.split(", ")), _parse_type(type_text), found)
 
 
 def _parse(text: str, hint: Any, key: str, arrays: Mapping[str, IntArray]) -> Any:

@@ -122,10 +122,11 @@ class Op(ABC):
     """An operation with its attributes: a frozen dataclass whose fields are what the text form can hold.
 
     Field types: ``FixedPoint``, ``Format``, ``Rounding``, ``Overflow``, ``int``, a tuple of ``int``, and int64 arrays
-    (read-only). Operations have one input today; the lists leave room for more.
+    (read-only). ``arity`` is the number of values that it reads.
     """
 
     name: ClassVar[str]
+    arity: ClassVar[int] = 1
 
     @abstractmethod
     def infer(self, inputs: tuple[TensorType, ...]) -> TensorType:

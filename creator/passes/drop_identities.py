@@ -22,7 +22,7 @@ def drop_identities(graph: Graph) -> Graph:
 
     def rule(node: Node, source: Node | None) -> str | None:
         del source
-        (before,), interval = graph.input_types(node), graph.intervals[node.inputs[0]]
+        before, interval = graph.input_types(node)[0], graph.intervals[node.inputs[0]]
         match node.op:
             case Reshape():
                 same = before.shape == node.op.shape
