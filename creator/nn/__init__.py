@@ -1,9 +1,24 @@
 """Layers to train with. In eval mode each computes exactly what its hardware computes.
 
-``Flatten``, ``Dropout`` and ``Identity`` are torch's own: they vanish in hardware.
+``Flatten``, ``Dropout`` and ``Identity`` are torch's own: they vanish in hardware. So are maximum pooling, padding and nearest
+upsampling, which are exact in any format.
 """
 
-from torch.nn import Dropout, Flatten, Identity
+from torch.nn import (
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    ConstantPad1d,
+    ConstantPad2d,
+    Dropout,
+    Flatten,
+    Identity,
+    MaxPool1d,
+    MaxPool2d,
+    Upsample,
+    UpsamplingNearest2d,
+    ZeroPad1d,
+    ZeroPad2d,
+)
 
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.nn.batch_norm import BatchNorm1d, BatchNorm2d
@@ -11,14 +26,23 @@ from creator.nn.clamp import HardTanh, ReLU
 from creator.nn.conv import Conv1d, Conv2d
 from creator.nn.linear import Linear
 from creator.nn.lookup import Lookup, Sigmoid, SiLU, Tanh
+from creator.nn.pool import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d
 from creator.nn.quantize import Quantize
 from creator.nn.stubs import DeQuantStub, QuantStub, QuantWrapper
 from creator.nn.weighted import set_gradients
 from creator.quantize import Gradients, StraightThrough
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "ConstantPad1d",
+    "ConstantPad2d",
     "Conv1d",
     "Conv2d",
     "DeQuantStub",
@@ -30,6 +54,8 @@ __all__ = [
     "Identity",
     "Linear",
     "Lookup",
+    "MaxPool1d",
+    "MaxPool2d",
     "Overflow",
     "QuantStub",
     "QuantWrapper",
@@ -40,5 +66,9 @@ __all__ = [
     "Sigmoid",
     "StraightThrough",
     "Tanh",
+    "Upsample",
+    "UpsamplingNearest2d",
+    "ZeroPad1d",
+    "ZeroPad2d",
     "set_gradients",
 ]

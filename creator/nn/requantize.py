@@ -36,6 +36,16 @@ def zero_of(fmt: Format) -> int:
     return fmt.zero_point if isinstance(fmt, Affine) else 0
 
 
+def codes_less_zero(x: torch.Tensor, fmt: Format) -> torch.Tensor:
+    """Codes of ``fmt`` minus its zero point, in float64, of values; refused where they are not on its grid."""
+    units = x.detach().double() / float(scale_of(fmt))
+    codes = torch.round(units)
+    low, high = fmt.min_code - zero_of(fmt), fmt.max_code - zero_of(fmt)
+    if not bool(((units - codes).abs() <= 2.0**-12).all() & (codes >= low).all() & (codes <= high).all()):
+        raise CreatorError(f"its input is not on the grid of {fmt}", hint="call creator.convert after every change")
+    return codes
+
+
 @dataclass(frozen=True)
 class Requantizer:
     """From products of ``input`` and ``weight`` codes to ``output`` codes.
@@ -91,12 +101,7 @@ class Requantizer:
 
     def inputs(self, x: torch.Tensor) -> torch.Tensor:
         """Codes minus zero point, in float64, of input values; refused where they are not on the input's grid."""
-        units = x.detach().double() / float(scale_of(self.input))
-        codes = torch.round(units)
-        low, high = self.input.min_code - zero_of(self.input), self.input.max_code - zero_of(self.input)
-        if not bool(((units - codes).abs() <= 2.0**-12).all() & (codes >= low).all() & (codes <= high).all()):
-            raise CreatorError(f"its input is not on the grid of {self.input}", hint="call creator.convert after every change")
-        return codes
+        return codes_less_zero(x, self.input)
 
     def outputs(self, sums: IntArray) -> IntArray:
         """Output codes of sums of shape (batch, channels, ...)."""

@@ -11,6 +11,7 @@ import torch.fx
 from creator import nn
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
+from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.tracing.fx import fx_graph
 
@@ -32,7 +33,9 @@ def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
     if not isinstance(model, torch.nn.Module):
         raise CreatorError(f"expected a torch.nn.Module, got {type(model).__name__}", "convert")
     fixed = {
-        path: _formats(path, module) for path, module in model.named_modules() if isinstance(module, (Weighted, nn.Quantize))
+        path: _formats(path, module)
+        for path, module in model.named_modules()
+        if isinstance(module, (Weighted, Averaging, nn.Quantize))
     }
     if not inplace:
         model = copy.deepcopy(model)
@@ -45,7 +48,7 @@ def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
                 _fix(module, fixed[path])
             except CreatorError as error:
                 raise error.at(path or type(module).__name__) from None
-            if isinstance(module, Weighted):
+            if isinstance(module, (Weighted, Averaging)):
                 module.input_format = inputs.get(path)
                 if path in inputs:
                     _check(module, path)
@@ -70,7 +73,7 @@ def _fix(module: Any, formats: dict[str, Format]) -> None:
     module.set_formats(**formats)
 
 
-def _check(layer: Weighted, path: str) -> None:
+def _check(layer: Weighted | Averaging, path: str) -> None:
     """Refuses formats that integer arithmetic cannot bring together."""
     try:
         layer.check_formats()
@@ -90,7 +93,7 @@ def _input_formats(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) 
             continue
         path = str(node.target)
         module = root.get_submodule(path)
-        if isinstance(module, Weighted):
+        if isinstance(module, (Weighted, Averaging)):
             if source is None:
                 raise CreatorError("its input has no number format", path, "begin the network with nn.Quantize")
             if inputs.setdefault(path, source) != source:

@@ -9,8 +9,10 @@ import torch
 
 from creator import nn
 from creator.errors import CreatorError
+from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.preparation.config import QConfig
+from creator.quantize import Gradients
 
 
 def _formats(qconfig: QConfig, signed: bool | None) -> dict[str, Any]:
@@ -54,6 +56,31 @@ WEIGHTED: dict[type[torch.nn.Module], Callable[[Any, QConfig, bool | None], Weig
 }
 """Layers with weights."""
 
+
+def averaging(module: Any, qconfig: QConfig) -> Averaging:
+    """The layer that averages as ``module`` does."""
+    gradient = qconfig.gradient.activation if isinstance(qconfig.gradient, Gradients) else qconfig.gradient
+    formats: dict[str, Any] = {"output": qconfig.make("activation"), "gradient": gradient}
+    made: Averaging
+    match module:
+        case torch.nn.AdaptiveAvgPool1d():
+            made = nn.AdaptiveAvgPool1d(module.output_size, **formats)
+        case torch.nn.AdaptiveAvgPool2d():
+            made = nn.AdaptiveAvgPool2d(module.output_size, **formats)
+        case _:
+            windows = (module.kernel_size, module.stride, module.padding, module.ceil_mode, module.count_include_pad)
+            if isinstance(module, torch.nn.AvgPool2d):
+                made = nn.AvgPool2d(*windows, module.divisor_override, **formats)
+            else:
+                made = nn.AvgPool1d(*windows, **formats)
+    return made.train(module.training)
+
+
+AVERAGING: tuple[type[torch.nn.Module], ...] = (
+    torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d,
+)  # fmt: skip
+"""Average pooling, which rounds its result."""
+
 NORMS: dict[type[torch.nn.Module], type[Any]] = {
     torch.nn.BatchNorm1d: nn.BatchNorm1d,
     torch.nn.BatchNorm2d: nn.BatchNorm2d,
@@ -70,7 +97,9 @@ ACTIVATIONS: dict[type[torch.nn.Module], Any] = {
 UNCHANGED: tuple[type[torch.nn.Module], ...] = (
     torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Hardtanh, torch.nn.Flatten, torch.nn.Unflatten, torch.nn.Identity,
     torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d, torch.nn.AlphaDropout,
-    torch.nn.FeatureAlphaDropout,
+    torch.nn.FeatureAlphaDropout, torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.AdaptiveMaxPool1d,
+    torch.nn.AdaptiveMaxPool2d, torch.nn.ZeroPad1d, torch.nn.ZeroPad2d, torch.nn.ConstantPad1d, torch.nn.ConstantPad2d,
+    torch.nn.Upsample, torch.nn.UpsamplingNearest2d,
 )  # fmt: skip
 """Modules that keep their input's format, or vanish in hardware."""
 

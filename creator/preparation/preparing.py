@@ -12,9 +12,10 @@ import torch.nn.functional as F
 
 from creator import nn
 from creator.errors import CreatorError
+from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.preparation.config import QConfig, QConfigMapping, takes
-from creator.preparation.layers import ACTIVATIONS, NORMS, UNCHANGED, WEIGHTED, normalisation
+from creator.preparation.layers import ACTIVATIONS, AVERAGING, NORMS, UNCHANGED, WEIGHTED, averaging, normalisation
 from creator.preparation.target import Target
 from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
@@ -137,7 +138,8 @@ class _Preparation:
         """Names a node that has no quantized counterpart; empty for one that has."""
         if node.op == "call_module":
             module = self.modules[str(node.target)]
-            known = type(module) in (*WEIGHTED, *NORMS, *ACTIVATIONS, *UNCHANGED) or _is_own(module) or _stub(module)
+            kinds = (*WEIGHTED, *NORMS, *ACTIVATIONS, *AVERAGING, *UNCHANGED)
+            known = type(module) in kinds or _is_own(module) or _stub(module)
             return "" if known else f"{node.target} ({type(module).__name__})"
         if node.op == "get_attr":
             return f"{node.target} (used outside a layer)"
@@ -161,7 +163,7 @@ class _Preparation:
         self.traced.recompile()
         self.traced.delete_all_unused_submodules()
         for path, module in self.traced.named_modules():
-            if isinstance(module, (Quantizer, nn.Quantize, Weighted)):
+            if isinstance(module, (Quantizer, nn.Quantize, Weighted, Averaging)):
                 module.where = path
 
     def _refuse_unused_orders(self) -> None:
@@ -183,6 +185,10 @@ class _Preparation:
         elif type(module) in NORMS:
             what = "a normalisation must come right after a Linear or a convolution of its kind that is quantized"
             raise CreatorError(what, path, "move it, remove it, or give the layer before it a QConfig")
+        elif type(module) in AVERAGING:
+            qconfig = self._qconfig(path, module)
+            if qconfig is not None:
+                self._average(path, module, qconfig)
         elif type(module) in ACTIVATIONS:
             self._replace(path, ACTIVATIONS[type(module)]().train(module.training))
         elif _stub(module):
@@ -235,6 +241,12 @@ class _Preparation:
             layer.rectifies = True
             relu.replace_all_uses_with(last)
             self.nodes.erase_node(relu)
+
+    def _average(self, path: str, module: torch.nn.Module, qconfig: QConfig) -> None:
+        try:
+            self._replace(path, averaging(module, qconfig))
+        except CreatorError as error:
+            raise CreatorError(error.what, path, error.hint) from None
 
     def _is_relu(self, node: torch.fx.Node) -> bool:
         if node.op == "call_module":
