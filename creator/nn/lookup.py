@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding, check_rounding
 from creator.nn import elementary
@@ -37,7 +38,7 @@ class Lookup(torch.nn.Module):
     def __init__(
         self,
         function: Callable[[Any], Any],
-        output: FixedPoint = FixedPoint(8, 6),  # noqa: B008 - immutable
+        output: Format = FixedPoint(8, 6),  # noqa: B008 - immutable
         rounding: Rounding = Rounding.HALF_EVEN,
         overflow: Overflow = Overflow.SATURATE,
         ste: StraightThrough = StraightThrough.MASKED,
@@ -48,12 +49,12 @@ class Lookup(torch.nn.Module):
             raise CreatorError(f"function={function!r} cannot be called", type(self).__name__)
         self.function = function
         self.elementwise = _is_elementwise(function)
-        self._format = checked_format(output, "output", self)
+        self._format: Format = output if isinstance(output, Affine) else checked_format(output, "output", self)
         self.quantizer = OutputQuantizer(self._format, rounding, overflow, ste)
         self.gradient = None if gradient is None else checked_format(gradient, "gradient", self)
 
     @property
-    def output_format(self) -> FixedPoint:
+    def output_format(self) -> Format:
         return self._format
 
     def value(self, x: float) -> float:
@@ -76,8 +77,7 @@ class Lookup(torch.nn.Module):
         if not np.isfinite(y).all():
             bad = float(x[~np.isfinite(y)].min())
             raise CreatorError(f"the function is not finite at {bad}", hint="limit its input, with HardTanh for example")
-        q = self.quantizer
-        return self._format.from_integers(self._format.to_integers(y, q.rounding, q.overflow))
+        return self._format.from_integers(self.quantizer.codes(y))
 
     def smooth(self, x: torch.Tensor) -> torch.Tensor:
         """The function before rounding, differentiable."""
@@ -176,7 +176,7 @@ class _Named(Lookup):
 
     def __init__(
         self,
-        output: FixedPoint,
+        output: Format,
         rounding: Rounding = Rounding.HALF_EVEN,
         overflow: Overflow = Overflow.SATURATE,
         ste: StraightThrough = StraightThrough.MASKED,
@@ -194,7 +194,7 @@ class Sigmoid(_Named):
     smooth_function = staticmethod(torch.sigmoid)
     exact_function = staticmethod(elementary.sigmoid)
 
-    def __init__(self, output: FixedPoint = FixedPoint(8, 8, signed=False), **choices: Any) -> None:  # noqa: B008
+    def __init__(self, output: Format = FixedPoint(8, 8, signed=False), **choices: Any) -> None:  # noqa: B008
         super().__init__(output, **choices)
 
 
@@ -204,7 +204,7 @@ class Tanh(_Named):
     smooth_function = staticmethod(torch.tanh)
     exact_function = staticmethod(elementary.tanh)
 
-    def __init__(self, output: FixedPoint = FixedPoint(8, 7), **choices: Any) -> None:  # noqa: B008
+    def __init__(self, output: Format = FixedPoint(8, 7), **choices: Any) -> None:  # noqa: B008
         super().__init__(output, **choices)
 
 
@@ -214,5 +214,5 @@ class SiLU(_Named):
     smooth_function = staticmethod(torch.nn.functional.silu)
     exact_function = staticmethod(elementary.silu)
 
-    def __init__(self, output: FixedPoint = FixedPoint(8, 4), **choices: Any) -> None:  # noqa: B008
+    def __init__(self, output: Format = FixedPoint(8, 4), **choices: Any) -> None:  # noqa: B008
         super().__init__(output, **choices)

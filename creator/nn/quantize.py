@@ -7,19 +7,24 @@ import math
 import numpy as np
 import torch
 
-from creator.affine import Format
+from creator.affine import MULTIPLIER_BITS, Affine, Format
 from creator.errors import CreatorError
 from creator.formats import MAX_FRAC_BITS, FixedPoint, Overflow, Rounding, round_float
-from creator.nn.slots import Choice, OutputQuantizer, checked_choice, checked_format, observed
+from creator.nn.requantize import Requantizer
+from creator.nn.slots import Choice, OutputQuantizer, checked_choice, checked_format, observed, with_gradient_of
 from creator.quantize import StraightThrough, quantize_gradient
 from creator.quantize.quantizer import Quantizer
+
+ONE = FixedPoint(2, 0)
+"""The format of the weight 1, by which a change of scale multiplies."""
 
 
 class Quantize(torch.nn.Module):
     """Brings values of any shape onto the grid of a format.
 
     As the first layer it defines the network's input format and costs nothing in hardware; elsewhere it becomes a
-    requantizer of its own.
+    requantizer of its own. Between arbitrary scales that is ``clip(round((q - z_x) * M / 2**n) + z_y)`` on codes q, in
+    hardware and in eval mode, as soon as :func:`creator.convert` has told the layer the format of its input.
 
     Args:
         format: the output format, or a quantizer that observes or learns it. ``None`` leaves it to :meth:`calibrate`; used
@@ -27,6 +32,7 @@ class Quantize(torch.nn.Module):
         rounding, overflow: how values become codes.
         ste: gradient of the rounding, masked or identity.
         gradient: format of the gradient that passes back through the layer, or ``None``.
+        multiplier_bits: width of the multiplier between arbitrary scales.
     """
 
     where = ""
@@ -39,8 +45,13 @@ class Quantize(torch.nn.Module):
         overflow: Overflow = Overflow.SATURATE,
         ste: StraightThrough = StraightThrough.MASKED,
         gradient: FixedPoint | None = None,
+        multiplier_bits: int = MULTIPLIER_BITS,
     ) -> None:
         super().__init__()
+        if isinstance(multiplier_bits, bool) or not isinstance(multiplier_bits, int) or not 1 <= multiplier_bits <= 31:
+            raise CreatorError(f"multiplier_bits={multiplier_bits!r} is not 1 to 31 bits", type(self).__name__)
+        self.multiplier_bits = multiplier_bits
+        self.input_format: Format | None = None
         self._choices = (Rounding(rounding), Overflow(overflow), StraightThrough(ste))
         self.gradient = None if gradient is None else checked_format(gradient, "gradient", self)
         self._quantizer: OutputQuantizer | None = None
@@ -66,6 +77,11 @@ class Quantize(torch.nn.Module):
     @property
     def output_format(self) -> Format:
         return self.quantizer.format
+
+    def check_formats(self) -> None:
+        """Refuses formats that integer arithmetic cannot bring together."""
+        requantizer = self.requantizer()
+        _ = requantizer and requantizer.multiplier
 
     def calibrate(self, values: torch.Tensor, total_bits: int = 8, signed: bool = True) -> FixedPoint:
         """Chooses, and returns, the format of ``total_bits`` with the finest step that does not saturate on ``values``."""
@@ -98,7 +114,22 @@ class Quantize(torch.nn.Module):
         x = quantize_gradient(x, self.gradient)
         if self.output_quantizer is not None and (self.training or not _has_format(self.output_quantizer)):
             return observed(self.output_quantizer, x)
-        return self.quantizer(x, self.training, x.dtype)
+        requantizer = None if self.training else self.requantizer()
+        if requantizer is None:
+            return self.quantizer(x, self.training, x.dtype)
+        return with_gradient_of(self.quantizer(x, True, torch.float64), requantizer.rescaled(x))
+
+    def requantizer(self) -> Requantizer | None:
+        """The change from one arbitrary scale to another; ``None`` between powers of two, and where the input has no format.
+
+        Raises:
+            CreatorError: for formats that integer arithmetic cannot bring together.
+        """
+        source, output = self.input_format, self.output_format
+        if source is None or not (isinstance(source, Affine) or isinstance(output, Affine)):
+            return None
+        rounding, overflow, _ = self._choices
+        return Requantizer(source, ONE, output, rounding, overflow, self.multiplier_bits)
 
     def extra_repr(self) -> str:
         quantizer = self.output_quantizer or self._quantizer

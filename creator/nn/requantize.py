@@ -116,6 +116,13 @@ class Requantizer:
         units = rescale(sums, np.array(factors, dtype=np.int64).reshape(shape), shift, self.rounding)
         return np.clip(units + zero_of(self.output), self.output.min_code, self.output.max_code)
 
+    def rescaled(self, x: torch.Tensor) -> torch.Tensor:
+        """The output values, in float64, of input values that are only brought to another scale; without a gradient."""
+        with torch.no_grad():
+            units = self.inputs(x).cpu().numpy().astype(np.int64)
+            y = self.outputs(units.reshape(len(units), 1, -1)).reshape(units.shape)
+            return torch.from_numpy(self.output.from_integers(y)).to(x.device)
+
 
 def requantized(
     product: Product, requantizer: Requantizer, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy.typing as npt
 import torch
 
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, Overflow, Rounding, check_rounding, check_wrap
+from creator.formats import FixedPoint, IntArray, Overflow, Rounding, check_rounding, check_wrap
 from creator.nn.exact import eval_dtype
 from creator.quantize import Gradients, StraightThrough, fake_quantize, quantize_gradient
 from creator.quantize.affine import fake_quantize_affine
@@ -88,6 +89,12 @@ class OutputQuantizer:
         if self.overflow is Overflow.WRAP and bool(torch.isinf(y.detach() * 2.0**self.format.frac_bits).any()):
             raise CreatorError("a value is infinite, which cannot wrap", hint="use saturate")
         return soft_values(y, self.format, self.rounding, self.overflow, self.ste, grads).to(result)
+
+    def codes(self, values: npt.ArrayLike) -> IntArray:
+        """The codes of floating-point ``values``, by the layer's rounding and overflow."""
+        if isinstance(self.format, Affine):
+            return self.format.to_integers(values, self.rounding)
+        return self.format.to_integers(values, self.rounding, self.overflow)
 
     def __repr__(self) -> str:
         return f"{self.format}, {self.rounding}, {self.overflow}, {self.ste}"

@@ -48,10 +48,9 @@ def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
                 _fix(module, fixed[path])
             except CreatorError as error:
                 raise error.at(path or type(module).__name__) from None
-            if isinstance(module, (Weighted, Averaging)):
-                module.input_format = inputs.get(path)
-                if path in inputs:
-                    _check(module, path)
+            module.input_format = inputs.get(path)
+            if path in inputs:
+                _check(module, path)
     return model
 
 
@@ -73,7 +72,7 @@ def _fix(module: Any, formats: dict[str, Format]) -> None:
     module.set_formats(**formats)
 
 
-def _check(layer: Weighted | Averaging, path: str) -> None:
+def _check(layer: Weighted | Averaging | nn.Quantize, path: str) -> None:
     """Refuses formats that integer arithmetic cannot bring together."""
     try:
         layer.check_formats()
@@ -82,10 +81,10 @@ def _check(layer: Weighted | Averaging, path: str) -> None:
 
 
 def _input_formats(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> dict[str, Format]:
-    """The format that each layer with weights reads, by its path."""
+    """The format that each layer which computes with that of its input reads, by its path."""
     root = model if list(model.children()) else torch.nn.Sequential(model)
     formats: dict[torch.fx.Node, Format | None] = {}
-    inputs: dict[str, Format] = {}
+    inputs: dict[str, Format | None] = {}
     for node in fx_graph(root).nodes:
         source = next((formats[n] for n in node.all_input_nodes if formats.get(n) is not None), None)
         formats[node] = source
@@ -93,8 +92,8 @@ def _input_formats(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) 
             continue
         path = str(node.target)
         module = root.get_submodule(path)
-        if isinstance(module, (Weighted, Averaging)):
-            if source is None:
+        if isinstance(module, (Weighted, Averaging, nn.Quantize)):
+            if source is None and not isinstance(module, nn.Quantize):
                 raise CreatorError("its input has no number format", path, "begin the network with nn.Quantize")
             if inputs.setdefault(path, source) != source:
                 raise CreatorError("it is called with inputs of two formats", path, "use one layer for each")
@@ -102,4 +101,4 @@ def _input_formats(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) 
             formats[node] = fixed[path]["output"]
         elif isinstance(module, nn.Lookup):
             formats[node] = module.output_format
-    return inputs
+    return {path: source for path, source in inputs.items() if source is not None}

@@ -17,7 +17,7 @@ from creator.formats import FixedPoint, IntArray
 from creator.nn.slots import OutputQuantizer
 from creator.ops.base import MAX_BITS
 from creator.ops.lookup import MAX_INPUT_BITS, pattern_codes
-from creator.tracing.requantized import Context, check_accumulator, requantized_ops
+from creator.tracing.requantized import Context, check_accumulator, requantized_ops, rescale_op
 
 Handler = Callable[[Any, Context], "ops.Op | list[ops.Op]"]
 
@@ -26,9 +26,7 @@ def quantize_op(module: nn.Quantize, context: Context) -> ops.Op:
     """A change of format inside the network."""
     q = module.quantizer
     if isinstance(q.format, Affine) or isinstance(context.input.format, Affine):
-        raise CreatorError(
-            "a change between arbitrary scales is not supported here", hint="let the layer before give that format"
-        )
+        return rescale_op(module, context)
     return ops.Quantize(q.format, q.rounding, q.overflow, q.format.min_code, q.format.max_code)
 
 

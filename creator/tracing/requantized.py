@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from creator import nn, ops
+from creator.affine import Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding, bits_for
 from creator.nn.requantize import Requantizer, zero_of
@@ -24,11 +25,7 @@ class Context:
 
 def requantized_ops(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> list[ops.Op]:
     """``clip(round(sum * M / 2**n) + z)`` by the very integers that eval mode computes with; see creator.nn.requantize."""
-    x = context.input.format
-    if module.input_format is None or module.input_format != x:
-        raise CreatorError(
-            f"it has an arbitrary scale, and does not know that its input is {x}", hint="trace creator.convert(model)"
-        )
+    x = _known_input(module, context)
     requantizer = module._requantizer((x, module.weight_format, module.output_format))
     codes = requantizer.weights(weight)
     sums = np.zeros(len(codes), dtype=np.int64) if bias is None else requantizer.biases(bias)
@@ -42,12 +39,31 @@ def requantized_ops(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor 
     fmt = FixedPoint(bits, linear.accumulator.frac_bits)
     linear = _exact(codes, requantizer, sums, x.frac_bits, fmt)
     check_accumulator(module, linear, context)
+    return [linear, _rescale(requantizer)]
+
+
+def rescale_op(module: nn.Quantize, context: Context) -> ops.Op:
+    """A change between arbitrary scales, by the very integers that eval mode computes with."""
+    _known_input(module, context)
+    requantizer = module.requantizer()
+    assert requantizer is not None
+    return _rescale(requantizer)
+
+
+def _known_input(module: nn.Linear | nn.Quantize, context: Context) -> Format:
+    """The format of the input; refused if the module, whose eval mode computes with it, does not know it."""
+    if module.input_format != context.input.format:
+        raise CreatorError(
+            f"it has an arbitrary scale, and does not know that its input is {context.input.format}",
+            hint="trace creator.convert(model)",
+        )
+    return context.input.format
+
+
+def _rescale(requantizer: Requantizer) -> ops.Rescale:
     factors, shift = requantizer.multiplier
     output = requantizer.output
-    rescale = ops.Rescale(
-        np.array(factors, dtype=np.int64), shift, output, requantizer.rounding, output.min_code, output.max_code
-    )
-    return [linear, rescale]
+    return ops.Rescale(np.array(factors, dtype=np.int64), shift, output, requantizer.rounding, output.min_code, output.max_code)
 
 
 def _exact(

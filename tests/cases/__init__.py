@@ -45,10 +45,10 @@ class Case:
     def expected(self, graph: creator.Graph, x: np.ndarray) -> np.ndarray:
         """What PyTorch computes from the input codes ``x``, as output codes."""
         with torch.no_grad():
-            y = self.model()(torch.from_numpy(graph.input_format.from_integers(x)).float())
-        codes = np.ldexp(y.double().numpy(), graph.output_format.frac_bits)
-        assert np.array_equal(codes, np.rint(codes)), "an output of the model is not on the output's grid"
-        return codes.astype(np.int64)
+            y = self.model()(torch.from_numpy(graph.input_format.from_integers(x)).float()).double().numpy()
+        codes = graph.output_format.to_integers(y)
+        assert np.array_equal(graph.output_format.from_integers(codes), y), "an output of the model is not on the output's grid"
+        return codes
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ import math
 
 import torch
 
-from creator import FixedPoint, Overflow, Rounding, nn
+import creator
+from creator import Affine, FixedPoint, Overflow, Rounding, nn
 from tests.cases import Case, sequential
 
 F = FixedPoint
 
 
-def table(name: str, entry: FixedPoint, *layers: torch.nn.Module) -> Case:
+def table(name: str, entry: FixedPoint | Affine, *layers: torch.nn.Module) -> Case:
     return Case(name, lambda: sequential(nn.Quantize(entry), *layers), (4,))
 
 
@@ -30,6 +31,13 @@ CASES = [
     table("ties up", F(5, 3), nn.Lookup(lambda x: x / 2, F(5, 3), Rounding.HALF_UP)),
     table("ties even", F(5, 3), nn.Lookup(lambda x: x / 2, F(5, 3))),
     table("three in a row", F(5, 2), nn.Sigmoid(F(6, 6, signed=False)), nn.Tanh(F(4, 3)), nn.SiLU(F(7, 5))),
+    table("arbitrary scales", Affine(0.05, 100, 8, False), nn.Tanh(Affine(1 / 128, 128, 8, False))),
+    table("arbitrary scales, symmetric, floor", Affine(0.3, 0, 5, symmetric=True),
+          nn.Sigmoid(Affine(0.003, -128), rounding="floor")),
+    table("saturating at both ends of an arbitrary scale", Affine(0.1, 9, 6), nn.Lookup(math.sinh, Affine(0.1, 3, 5))),
+    Case("between layers of arbitrary scales", lambda: creator.convert(sequential(
+        nn.Quantize(Affine(0.1, 9, 6)), nn.Linear(5, 4, weight=Affine(0.01), output=Affine(0.02, 77, 8, False)),
+        nn.Lookup(torch.nn.functional.hardswish, Affine(0.03, 12, 8, False)), nn.Linear(4, 3))), (5,)),
     Case("between linear layers", lambda: sequential(
         nn.Quantize(F(8, 4)), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3), nn.Sigmoid()), (5,)),
 ]  # fmt: skip

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from creator import FixedPoint, Overflow, Rounding
+import numpy as np
+import torch
+
+import creator
+from creator import FixedPoint, Overflow, Rounding, nn
 from creator.affine import Affine, Format
 from creator.ops import Clamp, Linear, Lookup, Op, Rescale, Reshape
-from tests.cases import GraphCase
+from tests.cases import Case, GraphCase, sequential
 from tests.graph.chains import chain, rescale
 
 F = FixedPoint
@@ -39,7 +43,19 @@ def squares(output: Format, bits: int) -> Lookup:
     return Lookup(np.arange(1 << bits) ** 2 % (output.max_code - output.min_code + 1) + output.min_code, output)
 
 
+def between(name: str, entry: Format, output: Format, *rest: torch.nn.Module, **choices: Any) -> Case:
+    """A change of scale by a layer of its own, in PyTorch too."""
+    layers = nn.Quantize(entry), nn.Quantize(output, **choices), *rest
+    return Case(name, lambda: creator.convert(sequential(*layers)), (5,))
+
+
 CASES = [
+    *(between(f"layer, {mode}", Affine(0.1, 3, 7), Affine(0.23, -5, 6), rounding=mode) for mode in DETERMINISTIC),
+    between("layer, finer", Affine(0.1, 100, 8, False), Affine(0.013, -3, 9), multiplier_bits=24),
+    between("layer, another zero point only", Affine(0.1, 100, 8, False), Affine(0.1, 3, 8)),
+    between("layer, from fixed point", F(7, 3, signed=False), Affine(0.07, 9, 8, False), multiplier_bits=3),
+    between("layer, to fixed point, and a clamp", Affine(0.07, 9, 8, False), F(6, 2), nn.ReLU()),
+    between("layers, one more", Affine(0.07, 9, 8, False), Affine(0.31, 9, 5), nn.Quantize(Affine(0.02, 0, 8))),
     *(case(f"{mode}, one factor", scale([3], 3, rounding=mode)) for mode in DETERMINISTIC),
     *(case(f"{mode}, a factor a channel", scale([3, 12, 0, 7], 4, rounding=mode)) for mode in DETERMINISTIC),
     *(case(f"{mode}, no multiplier", scale([4], 5, rounding=mode)) for mode in DETERMINISTIC),

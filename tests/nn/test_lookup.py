@@ -1,13 +1,14 @@
 import copy
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
 
-from creator import CreatorError, FixedPoint, nn
+from creator import Affine, CreatorError, FixedPoint, nn
 from tests.nn.helpers import codes_of, seeded
-from tests.oracle import OVERFLOWS, ROUNDINGS, code_of
+from tests.oracle import OVERFLOWS, ROUNDINGS, code_of, rounded
 
 INPUT = FixedPoint(8, 4)
 ALL = torch.from_numpy(INPUT.from_integers(range(-128, 128))).float()
@@ -206,3 +207,22 @@ def test_deepcopy_computes_the_same_and_text_names_the_function():
     assert torch.equal(copy.deepcopy(layer)(ALL), layer(ALL))
     assert "erf, output fixed<8,6>" in str(layer)
     assert layer.state_dict() == {}
+
+
+@each_function
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_arbitrary_scales_on_both_sides(function, truth, rounding):
+    source, output = Affine(0.04, 100, 8, signed=False), Affine(0.03, -7, 6)
+    x = source.from_integers(range(256))
+    y = nn.Lookup(function, output, rounding).eval()(torch.from_numpy(x)).numpy()
+    codes = output.to_integers(y)
+    assert np.array_equal(output.from_integers(codes), y)
+    units = [truth(v) / 0.03 for v in x.tolist()]
+    assert codes.tolist() == [min(max(rounded(Fraction(u), rounding) - 7, -32), 31) for u in units]
+
+
+def test_an_output_has_one_scale_and_saturates():
+    with pytest.raises(CreatorError, match="cannot be an output"):
+        nn.Lookup(torch.sin, Affine((0.1, 0.2), axis=0))
+    with pytest.raises(CreatorError, match="cannot be an output"):
+        nn.Sigmoid(Affine(0.1), overflow="wrap")

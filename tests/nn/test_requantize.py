@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+import creator
 from creator import CreatorError, FixedPoint, nn
-from creator.affine import Affine
+from creator.affine import Affine, multiplier
 from creator.nn.requantize import Requantizer, scale_of, zero_of
 from tests.nn.helpers import random_codes, seeded
 from tests.oracle import ROUNDINGS, rounded
@@ -126,3 +127,60 @@ def test_bad_values_are_refused():
         layer_of((Affine(1e-6), Affine(1e-20), Affine(1e5)), (2, 2), 1)(torch.zeros(1, 2))
     with pytest.raises(CreatorError, match=r"cannot wrap|cannot be an output"):
         nn.Linear(2, 2, output=Affine(0.1), overflow="wrap")
+
+
+CHANGES = [(x, y) for x, _, y in FORMATS] + [(Affine(0.1, 5), Affine(0.1, -7)), (FixedPoint(6, 2), Affine(0.3, 1, 5))]
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("formats", CHANGES, ids=lambda formats: " ".join(map(str, formats)))
+def test_a_change_of_scale_is_the_integer_formula(formats, rounding):
+    source, output = formats
+    for shape, bits in (((40, 3), 16), ((5, 3, 2, 2), 7), ((9,), 24)):
+        layer = nn.Quantize(output, rounding, multiplier_bits=bits).eval()
+        layer.input_format = source
+        codes = random_codes(shape, source, bits)
+        y = layer(torch.from_numpy(source.from_integers(codes)))
+        found = output.to_integers(y.numpy())
+        assert np.array_equal(output.from_integers(found), y.numpy())
+        (factor,), shift = multiplier(scale_of(source) / scale_of(output), bits)
+        for q, got in zip(codes.ravel().tolist(), found.ravel().tolist(), strict=True):
+            units = rounded(Fraction((q - zero_of(source)) * factor, 1 << shift), rounding) + zero_of(output)
+            assert got == min(max(units, output.min_code), output.max_code)
+
+
+def test_a_change_of_scale_has_the_gradient_of_its_rounding():
+    layer = nn.Quantize(Affine(0.5, 0, 3)).eval()  # -2 ... 1.5
+    layer.input_format = Affine(0.3, 0, 5)
+    x = torch.tensor([-2.7, -0.3, 0.6, 2.1], dtype=torch.float64, requires_grad=True)
+    y = layer(x)
+    y.sum().backward()
+    assert y.tolist() == [-2.0, -0.5, 0.5, 1.5]
+    assert x.grad.tolist() == [0.0, 1.0, 1.0, 0.0]
+
+
+def test_a_change_of_scale_refuses_what_it_cannot_do():
+    with pytest.raises(CreatorError, match="cannot be an output"):
+        nn.Quantize(Affine(0.1), overflow="wrap")
+    for bits in (0, 32, True, 1.5):
+        with pytest.raises(CreatorError, match=f"multiplier_bits={bits!r} is not 1 to 31 bits"):
+            nn.Quantize(Affine(0.1), multiplier_bits=bits)
+    layer = nn.Quantize(Affine(0.1)).eval()
+    layer.input_format = Affine(0.3)
+    with pytest.raises(CreatorError, match="its input is not on the grid of"):
+        layer(torch.tensor([[0.5]]))
+    with pytest.raises(CreatorError, match="an arbitrary scale cannot wrap"):
+        creator.convert(torch.nn.Sequential(nn.Quantize(Affine(0.3)), nn.Quantize(FixedPoint(4, 2), overflow="wrap")))
+    with pytest.raises(CreatorError, match=r"^1: .*too extreme"):
+        creator.convert(torch.nn.Sequential(nn.Quantize(Affine(1e-20)), nn.Quantize(Affine(1e20))))
+
+
+def test_an_unconverted_change_of_scale_is_refused():
+    model = torch.nn.Sequential(nn.Quantize(Affine(0.3)), nn.Quantize(Affine(0.5, 3)))
+    with pytest.raises(CreatorError, match=r"^1: .*does not know that its input is affine<8,0\.3,0> .*creator\.convert"):
+        creator.trace(model, 3)
+    converted = creator.convert(model)
+    assert [node.op.name for node in creator.trace(converted, 3).nodes] == ["rescale"]
+    shared = nn.Quantize(Affine(0.3))
+    with pytest.raises(CreatorError, match="called with inputs of two formats"):
+        creator.convert(torch.nn.Sequential(shared, shared))
