@@ -21,11 +21,24 @@ from torch.nn import (
 )
 
 from creator.formats import FixedPoint, Overflow, Rounding
+from creator.nn.activations import (
+    ELU,
+    GELU,
+    Exp,
+    HardSigmoid,
+    HardSwish,
+    LeakyReLU,
+    Mish,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
 from creator.nn.batch_norm import BatchNorm1d, BatchNorm2d
 from creator.nn.clamp import HardTanh, ReLU
 from creator.nn.conv import Conv1d, Conv2d
 from creator.nn.linear import Linear
-from creator.nn.lookup import Lookup, Sigmoid, SiLU, Tanh
+from creator.nn.lookup import Lookup
 from creator.nn.pool import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d
 from creator.nn.quantize import Quantize
 from creator.nn.stubs import DeQuantStub, QuantStub, QuantWrapper
@@ -33,6 +46,8 @@ from creator.nn.weighted import set_gradients
 from creator.quantize import Gradients, StraightThrough
 
 __all__ = [
+    "ELU",
+    "GELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool1d",
@@ -47,15 +62,20 @@ __all__ = [
     "Conv2d",
     "DeQuantStub",
     "Dropout",
+    "Exp",
     "FixedPoint",
     "Flatten",
     "Gradients",
+    "HardSigmoid",
+    "HardSwish",
     "HardTanh",
     "Identity",
+    "LeakyReLU",
     "Linear",
     "Lookup",
     "MaxPool1d",
     "MaxPool2d",
+    "Mish",
     "Overflow",
     "QuantStub",
     "QuantWrapper",
@@ -64,6 +84,7 @@ __all__ = [
     "Rounding",
     "SiLU",
     "Sigmoid",
+    "Softplus",
     "StraightThrough",
     "Tanh",
     "Upsample",

@@ -12,7 +12,6 @@ import torch
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding, check_rounding
-from creator.nn import elementary
 from creator.nn.exact import eval_dtype
 from creator.nn.slots import OutputQuantizer, checked_format
 from creator.quantize import StraightThrough, quantize_gradient
@@ -166,53 +165,3 @@ class _Numeric(torch.autograd.Function):
         step = _Numeric.STEP
         slope = (_Numeric.each(x + step, ctx.function) - _Numeric.each(x - step, ctx.function)) / (2 * step)
         return grads[0] * slope.to(grads[0].dtype), None
-
-
-class _Named(Lookup):
-    """A function that creator knows: torch's for training, the correctly rounded one for the table."""
-
-    smooth_function: Callable[[torch.Tensor], torch.Tensor]
-    exact_function: Callable[[float], float]
-
-    def __init__(
-        self,
-        output: Format,
-        rounding: Rounding = Rounding.HALF_EVEN,
-        overflow: Overflow = Overflow.SATURATE,
-        ste: StraightThrough = StraightThrough.MASKED,
-        gradient: FixedPoint | None = None,
-    ) -> None:
-        super().__init__(type(self).smooth_function, output, rounding, overflow, ste, gradient)
-
-    def value(self, x: float) -> float:
-        return type(self).exact_function(x)
-
-
-class Sigmoid(_Named):
-    """``1 / (1 + exp(-x))`` as a table; 8 fractional bits, unsigned, unless told otherwise. See :class:`Lookup`."""
-
-    smooth_function = staticmethod(torch.sigmoid)
-    exact_function = staticmethod(elementary.sigmoid)
-
-    def __init__(self, output: Format = FixedPoint(8, 8, signed=False), **choices: Any) -> None:  # noqa: B008
-        super().__init__(output, **choices)
-
-
-class Tanh(_Named):
-    """``tanh(x)`` as a table; 7 fractional bits unless told otherwise. See :class:`Lookup`."""
-
-    smooth_function = staticmethod(torch.tanh)
-    exact_function = staticmethod(elementary.tanh)
-
-    def __init__(self, output: Format = FixedPoint(8, 7), **choices: Any) -> None:  # noqa: B008
-        super().__init__(output, **choices)
-
-
-class SiLU(_Named):
-    """``x / (1 + exp(-x))`` as a table; 4 fractional bits unless told otherwise. See :class:`Lookup`."""
-
-    smooth_function = staticmethod(torch.nn.functional.silu)
-    exact_function = staticmethod(elementary.silu)
-
-    def __init__(self, output: Format = FixedPoint(8, 4), **choices: Any) -> None:  # noqa: B008
-        super().__init__(output, **choices)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from creator import nn
 from creator.errors import CreatorError
@@ -87,12 +88,34 @@ NORMS: dict[type[torch.nn.Module], type[Any]] = {
 }
 """Normalisations, which fold into the layer before them."""
 
-ACTIVATIONS: dict[type[torch.nn.Module], Any] = {
-    torch.nn.Sigmoid: nn.Sigmoid,
-    torch.nn.Tanh: nn.Tanh,
-    torch.nn.SiLU: nn.SiLU,
+ACTIVATIONS: dict[type[torch.nn.Module], Callable[[Any], nn.Lookup]] = {
+    torch.nn.Sigmoid: lambda _: nn.Sigmoid(),
+    torch.nn.Tanh: lambda _: nn.Tanh(),
+    torch.nn.SiLU: lambda _: nn.SiLU(),
+    torch.nn.GELU: lambda module: nn.GELU(module.approximate),
+    torch.nn.ELU: lambda module: nn.ELU(module.alpha),
+    torch.nn.Softplus: lambda module: nn.Softplus(module.beta, module.threshold),
+    torch.nn.Mish: lambda _: nn.Mish(),
+    torch.nn.Hardsigmoid: lambda _: nn.HardSigmoid(),
+    torch.nn.Hardswish: lambda _: nn.HardSwish(),
+    torch.nn.LeakyReLU: lambda module: nn.LeakyReLU(module.negative_slope),
 }
-"""Activations that become tables, in a fixed range: sigmoid 0 ... 1, tanh -1 ... 1."""
+"""Activations that become tables, in a fixed range: sigmoid 0 ... 1, tanh -1 ... 1, those without a bound -8 ... 8."""
+
+FUNCTIONS: dict[Any, Callable[..., nn.Lookup]] = {
+    **dict.fromkeys((torch.sigmoid, F.sigmoid, "sigmoid"), nn.Sigmoid),
+    **dict.fromkeys((torch.tanh, F.tanh, "tanh"), nn.Tanh),
+    **dict.fromkeys((torch.exp, "exp"), nn.Exp),
+    F.silu: lambda inplace=False: nn.SiLU(),
+    F.gelu: lambda approximate="none": nn.GELU(approximate),
+    F.elu: lambda alpha=1.0, inplace=False: nn.ELU(alpha),
+    F.softplus: lambda beta=1.0, threshold=20.0: nn.Softplus(beta, threshold),
+    F.mish: lambda inplace=False: nn.Mish(),
+    F.hardsigmoid: lambda inplace=False: nn.HardSigmoid(),
+    F.hardswish: lambda inplace=False: nn.HardSwish(),
+    F.leaky_relu: lambda negative_slope=0.01, inplace=False: nn.LeakyReLU(negative_slope),
+}
+"""The same as functions, with the arguments that follow the input."""
 
 UNCHANGED: tuple[type[torch.nn.Module], ...] = (
     torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Hardtanh, torch.nn.Flatten, torch.nn.Unflatten, torch.nn.Identity,

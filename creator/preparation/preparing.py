@@ -15,18 +15,23 @@ from creator.errors import CreatorError
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.preparation.config import QConfig, QConfigMapping, takes
-from creator.preparation.layers import ACTIVATIONS, AVERAGING, NORMS, UNCHANGED, WEIGHTED, averaging, normalisation
+from creator.preparation.layers import (
+    ACTIVATIONS,
+    AVERAGING,
+    FUNCTIONS,
+    NORMS,
+    UNCHANGED,
+    WEIGHTED,
+    averaging,
+    normalisation,
+)
 from creator.preparation.target import Target
 from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path, reason
 from creator.tracing.lower import CLAMPS, DROPOUTS, RELUS, RESHAPES
 
-_REPLACEMENTS = "use Linear, Conv1d, Conv2d, ReLU, Sigmoid, Tanh and SiLU; creator.nn.Lookup for other functions of one value"
-_TABLES = {
-    torch.sigmoid: nn.Sigmoid, F.sigmoid: nn.Sigmoid, "sigmoid": nn.Sigmoid,
-    torch.tanh: nn.Tanh, F.tanh: nn.Tanh, "tanh": nn.Tanh, F.silu: nn.SiLU,
-}  # fmt: skip
+_REPLACEMENTS = "use Linear, Conv1d, Conv2d, ReLU and the activations of creator.nn; nn.Lookup for other functions of one value"
 
 
 def prepare(
@@ -38,7 +43,7 @@ def prepare(
     """A copy of ``model`` that trains with quantization; the model itself is left alone.
 
     ``Linear``, ``Conv1d`` and ``Conv2d`` become layers of :mod:`creator.nn`, a batch normalisation that follows is fused into
-    them, a ReLU after that becomes an unsigned output; sigmoid, tanh and SiLU become tables; the input is quantized first.
+    them, a ReLU after that becomes an unsigned output; sigmoid, GELU and the like become tables; the input is quantized first.
     Module paths stay as they are, so a floating-point ``state_dict`` loads. Then :func:`creator.calibrate`, train, or both, and
     :func:`creator.convert`.
 
@@ -144,7 +149,7 @@ class _Preparation:
         if node.op == "get_attr":
             return f"{node.target} (used outside a layer)"
         if node.op in ("call_function", "call_method") and node in self.tensors:
-            if node.target in RESHAPES | DROPOUTS or node.target in _TABLES or node.target in CLAMPS:
+            if node.target in RESHAPES | DROPOUTS or node.target in FUNCTIONS or node.target in CLAMPS:
                 return ""
             return module_path(node)
         return ""
@@ -153,7 +158,7 @@ class _Preparation:
         for node in list(self.nodes.nodes):
             if node.op == "call_module":
                 self._module(node, self.modules[str(node.target)])
-            elif node.op in ("call_function", "call_method") and node.target in _TABLES and node in self.tensors:
+            elif node.op in ("call_function", "call_method") and node.target in FUNCTIONS and node in self.tensors:
                 self._table(node)
             elif node.op == "call_function" and node.target in DROPOUTS:
                 self._dropout(node)
@@ -190,7 +195,8 @@ class _Preparation:
             if qconfig is not None:
                 self._average(path, module, qconfig)
         elif type(module) in ACTIVATIONS:
-            self._replace(path, ACTIVATIONS[type(module)]().train(module.training))
+            self._refuse_in_place(node, getattr(module, "inplace", False), path)
+            self._replace(path, ACTIVATIONS[type(module)](module).train(module.training))
         elif _stub(module):
             entry = _stub(module) == "QuantStub"
             qconfig = self._qconfig(path, module) if entry else None
@@ -254,8 +260,24 @@ class _Preparation:
         return node.op in ("call_function", "call_method") and node.target in RELUS
 
     def _table(self, node: torch.fx.Node) -> None:
-        kind: Any = _TABLES[node.target]  # type: ignore[index]
-        self._become(node, kind())
+        where = module_path(node)
+        if node.args[:1] != tuple(node.all_input_nodes):
+            raise CreatorError("its arguments are not the input and then numbers", where, "pass the input first")
+        self._refuse_in_place(node, node.kwargs.get("inplace", False), where)
+        try:
+            made = FUNCTIONS[node.target](*node.args[1:], **node.kwargs)
+        except TypeError:
+            raise CreatorError("these arguments are not supported", where, "pass torch's arguments, by their names") from None
+        except CreatorError as error:
+            raise CreatorError(error.what, where, error.hint) from None
+        self._become(node, made)
+
+    @staticmethod
+    def _refuse_in_place(node: torch.fx.Node, in_place: object, where: str) -> None:
+        """Its replacement leaves the input as it is, which another reader would notice."""
+        source = node.args[0]
+        if in_place and isinstance(source, torch.fx.Node) and len(source.users) > 1:
+            raise CreatorError("changes in place a value that is read elsewhere too", where, "use inplace=False")
 
     def _dropout(self, node: torch.fx.Node) -> None:
         """A module in the place of a function, so that it knows the mode; traced in training mode."""

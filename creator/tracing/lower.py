@@ -45,6 +45,14 @@ _HINTS = {
     "sigmoid": "use creator.nn.Sigmoid",
     "tanh": "use creator.nn.Tanh",
     "silu": "use creator.nn.SiLU",
+    "gelu": "use creator.nn.GELU",
+    "elu": "use creator.nn.ELU",
+    "softplus": "use creator.nn.Softplus",
+    "mish": "use creator.nn.Mish",
+    "exp": "use creator.nn.Exp",
+    "hardsigmoid": "use creator.nn.HardSigmoid",
+    "hardswish": "use creator.nn.HardSwish",
+    "leaky_relu": "use creator.nn.LeakyReLU",
     "linear": "use creator.nn.Linear",
 }
 

@@ -156,6 +156,14 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.Sigmoid: lookup_op,
     nn.Tanh: lookup_op,
     nn.SiLU: lookup_op,
+    nn.GELU: lookup_op,
+    nn.ELU: lookup_op,
+    nn.Softplus: lookup_op,
+    nn.Mish: lookup_op,
+    nn.Exp: lookup_op,
+    nn.HardSigmoid: lookup_op,
+    nn.HardSwish: lookup_op,
+    nn.LeakyReLU: lookup_op,
     torch.nn.ReLU: relu_op,
     torch.nn.ReLU6: hard_tanh_op,
     torch.nn.Hardtanh: hard_tanh_op,
@@ -179,6 +187,13 @@ _HINTS: dict[type[torch.nn.Module], str] = {
     torch.nn.Sigmoid: "use creator.nn.Sigmoid",
     torch.nn.Tanh: "use creator.nn.Tanh",
     torch.nn.SiLU: "use creator.nn.SiLU",
+    torch.nn.GELU: "use creator.nn.GELU",
+    torch.nn.ELU: "use creator.nn.ELU",
+    torch.nn.Softplus: "use creator.nn.Softplus",
+    torch.nn.Mish: "use creator.nn.Mish",
+    torch.nn.Hardsigmoid: "use creator.nn.HardSigmoid",
+    torch.nn.Hardswish: "use creator.nn.HardSwish",
+    torch.nn.LeakyReLU: "use creator.nn.LeakyReLU",
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mpmath.libmp import to_rational
 
-from creator import FixedPoint, Overflow, Rounding, nn
+from creator import CreatorError, FixedPoint, Overflow, Rounding, nn
 from creator.nn import elementary
 from tests.nn.helpers import codes_of
 from tests.oracle import code_of
@@ -17,35 +17,85 @@ from tests.oracle import code_of
 # Digits for 1 - tanh and exp at the far end of every table, and for tanh(x) - x near zero.
 MP = mpmath.MPContext()
 MP.prec = 400
+
+
+def soft(x, beta=1.0, threshold=20.0):
+    return x if x * beta > threshold else MP.log1p(MP.exp(MP.mpf(beta) * x)) / MP.mpf(beta)
+
+
+def gaussian(x):
+    return x * MP.erfc(-x / MP.sqrt(2)) / 2
+
+
+def gaussian_by_tanh(x):
+    return x / (1 + MP.exp(-2 * MP.sqrt(2 / MP.pi) * (x + MP.mpf("0.044715") * x**3)))  # (1 + tanh(u)) / 2, without cancelling
+
+
 TRUTH = {
     "sigmoid": lambda x: 1 / (1 + MP.exp(-x)),
     "tanh": MP.tanh,
     "silu": lambda x: x / (1 + MP.exp(-x)),
+    "exp": MP.exp,
+    "elu": lambda x: x if x > 0 else MP.expm1(x),
+    "softplus": soft,
+    "mish": lambda x: x * MP.tanh(MP.log1p(MP.exp(x))),
+    "gelu": gaussian,
+    "gelu_tanh": gaussian_by_tanh,
+    "hard_sigmoid": lambda x: min(max(x + 3, 0), 6) / MP.mpf(6),
+    "hard_swish": lambda x: x * min(max(x + 3, 0), 6) / MP.mpf(6),
+    "leaky_relu": lambda x: x if x > 0 else x * MP.mpf(0.01),
 }
-LAYERS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "silu": nn.SiLU}
+LAYERS = {
+    "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "silu": nn.SiLU, "exp": nn.Exp, "elu": lambda output: nn.ELU(output=output),
+    "softplus": lambda output: nn.Softplus(output=output), "mish": nn.Mish, "gelu": lambda output: nn.GELU(output=output),
+    "gelu_tanh": lambda output: nn.GELU("tanh", output), "hard_sigmoid": nn.HardSigmoid, "hard_swish": nn.HardSwish,
+    "leaky_relu": lambda output: nn.LeakyReLU(output=output),
+}  # fmt: skip
 each_function = pytest.mark.parametrize("name", list(TRUTH))
 
 
 @functools.cache
 def truth(name, x):
     """The float64 next to the function's true value: Python divides integers correctly rounded."""
-    numerator, denominator = to_rational(TRUTH[name](MP.mpf(x))._mpf_)
-    return int(numerator) / int(denominator)
+    return nearest(TRUTH[name](MP.mpf(x)))
+
+
+def nearest(value):
+    """The float64 next to an mpmath number."""
+    if abs(value) < MP.mpf(2) ** -1200:
+        return 0.0
+    numerator, denominator = to_rational(MP.mpf(value)._mpf_)
+    try:
+        return int(numerator) / int(denominator)
+    except OverflowError:
+        return math.inf
 
 
 def outputs(name, total_bits):
     if name == "sigmoid":
         return FixedPoint(total_bits, total_bits, signed=False)
-    return FixedPoint(total_bits, total_bits - (1 if name == "tanh" else 4))
+    return FixedPoint(total_bits, total_bits - (1 if name == "tanh" else 4), name not in ("exp", "softplus"))
 
 
-@each_function
-@pytest.mark.parametrize(("total_bits", "frac_bits"), [(b, f) for b in (4, 8, 12) for f in range(-2, b + 3)])
+TABLES = [
+    (name, bits, frac_bits)
+    for bits in (4, 8, 12)
+    for frac_bits in range(-2, bits + 3)
+    for name in TRUTH
+    if name in ("sigmoid", "tanh") or frac_bits in (-2, bits // 2, bits + 2)
+]
+
+
+@pytest.mark.parametrize(("name", "total_bits", "frac_bits"), TABLES)
 def test_every_table_entry_is_the_correctly_rounded_value(name, total_bits, frac_bits):
     fmt = FixedPoint(total_bits, frac_bits)
     x = fmt.from_integers(np.arange(fmt.min_code, fmt.max_code + 1))
     exact = [truth(name, v) for v in x.tolist()]
     assert [getattr(elementary, name)(v) for v in x.tolist()] == exact
+    if math.inf in exact:
+        with pytest.raises(CreatorError, match="not finite"):
+            LAYERS[name](outputs(name, total_bits)).eval()(torch.from_numpy(x))
+        return
     output = outputs(name, total_bits)
     entries = codes_of(LAYERS[name](output).eval()(torch.from_numpy(x)), output)
     cached = functools.cache(lambda y: code_of(y, output, Rounding.HALF_EVEN, Overflow.SATURATE))
@@ -79,6 +129,13 @@ def test_infinities_give_the_limits():
     assert [elementary.tanh(x) for x in (math.inf, -math.inf)] == [1.0, -1.0]
     assert elementary.silu(math.inf) == math.inf
     assert elementary.silu(-math.inf) == 0.0
+    assert [elementary.exp(x) for x in (math.inf, -math.inf)] == [math.inf, 0.0]
+    assert [elementary.elu(x, 0.3) for x in (math.inf, -math.inf)] == [math.inf, -0.3]
+    assert [elementary.softplus(x, 2.0) for x in (math.inf, -math.inf)] == [math.inf, 0.0]
+    assert [elementary.hard_sigmoid(x) for x in (math.inf, -math.inf)] == [1.0, 0.0]
+    for name in ("mish", "gelu", "gelu_tanh", "hard_swish"):
+        assert getattr(elementary, name)(math.inf) == math.inf
+        assert getattr(elementary, name)(-math.inf) == 0.0
 
 
 @each_function
@@ -90,3 +147,32 @@ def test_nan_stays_nan(name):
 def test_symmetries_hold(x):
     assert elementary.tanh(-x) == -elementary.tanh(x)
     assert abs(Fraction(elementary.sigmoid(x)) + Fraction(elementary.sigmoid(-x)) - 1) <= Fraction(1, 2**53)
+
+
+PARAMETERS = [0.01, 0.1, 0.3, 1.0, 1.6732632423543772, 3.0, 1000.0, -0.5]
+
+
+@pytest.mark.parametrize("value", PARAMETERS)
+def test_arguments_are_those_of_torch_and_exact(value):
+    """torch in float64 to its last bits, mpmath to the very bit."""
+    functions = {
+        "elu": (lambda x: x if x > 0 else MP.mpf(value) * MP.expm1(x), torch.nn.ELU(value)),
+        "softplus": (lambda x: soft(x, value), torch.nn.Softplus(value)),
+        "leaky_relu": (lambda x: x if x > 0 else x * MP.mpf(value), torch.nn.LeakyReLU(value)),
+    }
+    layers = {"elu": nn.ELU, "softplus": nn.Softplus, "leaky_relu": nn.LeakyReLU}
+    generator = random.Random(2)
+    for name, (function, reference) in functions.items():
+        layer = layers[name](value, output=FixedPoint(40, 20))
+        for x in [*HARD[1:], *(generator.uniform(-30, 30) for _ in range(100))]:
+            for signed in (x, -x):
+                assert layer.value(signed) == nearest(function(MP.mpf(signed))), (name, signed)
+                plain = reference(torch.tensor([signed], dtype=torch.float64)).item()
+                assert math.isclose(layer.value(signed), plain, rel_tol=1e-12, abs_tol=1e-300), (name, signed)
+
+
+def test_softplus_becomes_the_identity_beyond_its_threshold():
+    at = nn.Softplus(2.0, 3.0, FixedPoint(30, 20))
+    assert at.value(1.5) == float(soft(MP.mpf(1.5), 2.0))
+    assert at.value(1.5 + 2.0**-20) == 1.5 + 2.0**-20
+    assert at.value(1.5) > 1.5 + 2.0**-6

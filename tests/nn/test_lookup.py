@@ -1,10 +1,12 @@
 import copy
 import math
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from creator import Affine, CreatorError, FixedPoint, nn
 from tests.nn.helpers import codes_of, seeded
@@ -177,7 +179,19 @@ def test_invalid_arguments_are_refused_with_the_reason(arguments, message):
     [
         (nn.Sigmoid, torch.sigmoid, FixedPoint(8, 8, signed=False)),
         (nn.Tanh, torch.tanh, FixedPoint(8, 7)),
-        (nn.SiLU, torch.nn.functional.silu, FixedPoint(8, 4)),
+        (nn.SiLU, F.silu, FixedPoint(8, 4)),
+        (nn.GELU, F.gelu, FixedPoint(8, 4)),
+        (partial(nn.GELU, "tanh"), partial(F.gelu, approximate="tanh"), FixedPoint(8, 4)),
+        (nn.ELU, F.elu, FixedPoint(8, 4)),
+        (partial(nn.ELU, 0.5), partial(F.elu, alpha=0.5), FixedPoint(8, 4)),
+        (nn.Softplus, F.softplus, FixedPoint(8, 4, signed=False)),
+        (partial(nn.Softplus, 2.0, 3.0), partial(F.softplus, beta=2.0, threshold=3.0), FixedPoint(8, 4, signed=False)),
+        (nn.Mish, F.mish, FixedPoint(8, 4)),
+        (nn.Exp, torch.exp, FixedPoint(8, 4, signed=False)),
+        (nn.HardSigmoid, F.hardsigmoid, FixedPoint(8, 8, signed=False)),
+        (nn.HardSwish, F.hardswish, FixedPoint(8, 4)),
+        (nn.LeakyReLU, F.leaky_relu, FixedPoint(8, 4)),
+        (partial(nn.LeakyReLU, 0.2), partial(F.leaky_relu, negative_slope=0.2), FixedPoint(8, 4)),
     ],
 )
 def test_known_functions_train_as_torch_and_have_their_formats(layer, plain, output):
@@ -192,14 +206,46 @@ def test_known_functions_train_as_torch_and_have_their_formats(layer, plain, out
     torch.testing.assert_close(x.grad, y.grad * inside)
 
 
-@pytest.mark.parametrize("layer", [nn.Sigmoid, nn.Tanh, nn.SiLU])
+KNOWN = [
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.SiLU,
+    nn.GELU,
+    nn.ELU,
+    nn.Softplus,
+    nn.Mish,
+    nn.Exp,
+    nn.HardSigmoid,
+    nn.HardSwish,
+    nn.LeakyReLU,
+]
+
+
+@pytest.mark.parametrize("layer", [*KNOWN, nn.LeakyReLU])
 def test_known_functions_take_the_choices_of_a_lookup(layer):
-    floored = layer(FixedPoint(8, 5), rounding="floor", gradient=FixedPoint(8, 6)).eval()
+    floored = layer(output=FixedPoint(8, 5), rounding="floor", gradient=FixedPoint(8, 6)).eval()
     expected = [code_of(floored.value(x), FixedPoint(8, 5), floored.quantizer.rounding, OVERFLOWS[0]) for x in ALL.tolist()]
     assert codes_of(floored(ALL), FixedPoint(8, 5)).tolist() == expected
-    assert expected != codes_of(layer(FixedPoint(8, 5)).eval()(ALL), FixedPoint(8, 5)).tolist()
+    assert expected != codes_of(layer(output=FixedPoint(8, 5)).eval()(ALL), FixedPoint(8, 5)).tolist()
     with pytest.raises(CreatorError, match="not a number format"):
-        layer(8)
+        layer(output=8)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.GELU("erf"), "approximate='erf' is unknown"),
+        (lambda: nn.ELU(math.nan), "alpha=nan is not a finite number"),
+        (lambda: nn.ELU("1"), "alpha='1' is not a finite number"),
+        (lambda: nn.Softplus(0), "beta=0 divides by zero"),
+        (lambda: nn.Softplus(1, math.inf), "threshold=inf is not a finite number"),
+        (lambda: nn.LeakyReLU(True), "negative_slope=True is not a finite number"),
+    ],
+)
+def test_arguments_of_known_functions_are_checked(make, message):
+    with pytest.raises(CreatorError) as refusal:
+        make()
+    assert message in str(refusal.value)
 
 
 def test_deepcopy_computes_the_same_and_text_names_the_function():

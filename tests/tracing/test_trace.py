@@ -205,7 +205,9 @@ def test_activations_have_the_right_bounds() -> None:
     assert graph.nodes == ()
 
 
-@pytest.mark.parametrize("layer", [nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.Lookup(math.erf), nn.Lookup(torch.square, Q(6, 0))])
+@pytest.mark.parametrize(
+    "layer", [nn.Sigmoid(), nn.Tanh(), nn.GELU("tanh"), nn.Exp(), nn.Lookup(math.erf), nn.Lookup(torch.square, Q(6, 0))]
+)
 @pytest.mark.parametrize("entry", [Q(8, 4), Q(5, 3, signed=False), Q(4, 2, symmetric=True), Q(1, 0)], ids=str)
 def test_tables(layer: nn.Lookup, entry: FixedPoint) -> None:
     same(Sequential(nn.Quantize(entry), layer), 3)
