@@ -2,23 +2,27 @@
 
 from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats
 from creator.ops.clamp import Clamp
+from creator.ops.conv import Conv
 from creator.ops.linear import Linear
 from creator.ops.lookup import Lookup
+from creator.ops.permute import Permute
 from creator.ops.quantize import Quantize
 from creator.ops.rescale import Rescale
 from creator.ops.reshape import Reshape
 
-REGISTRY: dict[str, type[Op]] = {op.name: op for op in (Clamp, Linear, Lookup, Quantize, Rescale, Reshape)}
+REGISTRY: dict[str, type[Op]] = {op.name: op for op in (Clamp, Conv, Linear, Lookup, Permute, Quantize, Rescale, Reshape)}
 """Every operation by its name, the stem of its files in ``ops/``, ``tests/cases/`` and, if it has a core, ``templates/``."""
 
 __all__ = [
     "REGISTRY",
     "Clamp",
+    "Conv",
     "Interval",
     "Lanes",
     "Linear",
     "Lookup",
     "Op",
+    "Permute",
     "Quantize",
     "Rescale",
     "Reshape",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -91,6 +92,11 @@ def beats(size: int, lanes: int) -> int:
     return -(-size // lanes)
 
 
+def divisors(number: int) -> list[int]:
+    """All that divide ``number``, ascending."""
+    return [n for n in range(1, number + 1) if number % n == 0]
+
+
 _DEEP, _DEEP_STAGES = 1024, 2
 
 
@@ -143,6 +149,15 @@ class Op(ABC):
     @abstractmethod
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing | None:
         """The cycles of the operation's core; ``None`` if it is mere wires and has no core."""
+
+    def lane_choices(
+        self, inputs: tuple[TensorType, ...], result: TensorType
+    ) -> tuple[Sequence[int], Sequence[int] | None]:
+        """How many elements its core can take in a cycle, and how many it can give, ascending.
+
+        ``None``: as many as it takes. Any number, unless an operation says otherwise.
+        """
+        return range(1, inputs[0].size + 1), None
 
 
 def frozen_array(values: npt.ArrayLike) -> IntArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -126,15 +127,26 @@ class Linear(Op):
             raise CreatorError(f"its offset {self.offset} is not one half, {self.half}, or it does not round half to even")
         if self.weight.ndim != 2 or 0 in self.weight.shape or self.bias.shape != (self.weight.shape[0],):
             raise CreatorError(f"weight {self.weight.shape} and bias {self.bias.shape} do not fit")
+        self._check_shapes(x)
+        check_codes(self.weight_format, self.weight, "weight")
+        if self.align(x) < 0 or not self.accumulator.signed:
+            raise CreatorError(f"the accumulator {self.accumulator} is too coarse for its products, or unsigned")
+        return TensorType(self._result_shape(x), self.output)
+
+    def _check_shapes(self, x: TensorType) -> None:
+        """Refuses an input whose shape does not fit."""
         if x.shape != (self.in_features,):
             fitting = "" if x.size == self.in_features else f"make it Linear({x.size}, {self.out_features})"
             flatten = "put nn.Flatten in front of it" if len(x.shape) > 1 else ""
             hint = " and ".join(filter(None, [flatten, fitting])) + "; input_shape is without the batch"
             raise CreatorError(f"takes {self.in_features} inputs, but gets shape {x.shape}", hint=hint)
-        check_codes(self.weight_format, self.weight, "weight")
-        if self.align(x) < 0 or not self.accumulator.signed:
-            raise CreatorError(f"the accumulator {self.accumulator} is too coarse for its products, or unsigned")
-        return TensorType((self.out_features,), self.output)
+
+    def _result_shape(self, x: TensorType) -> tuple[int, ...]:
+        return (self.out_features,)
+
+    def reads(self, interval: Interval) -> Interval:
+        """Bounds of the codes that are multiplied, those of the input being ``interval``."""
+        return interval
 
     def sums(self, x: TensorType, interval: Interval) -> Interval:
         """Bounds of every partial sum of every row, bias included, whatever the order of the terms."""
@@ -143,10 +155,11 @@ class Linear(Op):
             raise CreatorError(
                 f"the bias is {align} bits finer than the products", hint="give the bias a format with fewer fractional bits"
             )
-        products = self._products(Interval(min(interval.low, 0), max(interval.high, 0)), align)
+        low, high = self.reads(interval)
+        products = self._products(Interval(min(low, 0), max(high, 0)), align)
         biases = self.bias.tolist()
-        lows = [low + min(bias, 0) for (low, _), bias in zip(products, biases, strict=True)]
-        highs = [high + max(bias, 0) for (_, high), bias in zip(products, biases, strict=True)]
+        lows = [least + min(bias, 0) for (least, _), bias in zip(products, biases, strict=True)]
+        highs = [most + max(bias, 0) for (_, most), bias in zip(products, biases, strict=True)]
         return Interval(min(lows), max(highs))
 
     def totals(self, x: TensorType, interval: Interval) -> Interval:
@@ -158,7 +171,7 @@ class Linear(Op):
 
     def _products(self, interval: Interval, align: int) -> list[Interval]:
         """Bounds of the sum of each row's products, on the accumulator's grid."""
-        low, high = interval
+        low, high = self.reads(interval)
         return [
             Interval((positive * low + negative * high) << align, (positive * high + negative * low) << align)
             for positive, negative in self._signed_sums
@@ -194,6 +207,9 @@ class Linear(Op):
         words, groups = beats(self.in_features, lanes.input), beats(self.out_features, lanes.output)
         # Where all outputs are computed at once, inputs are used as they arrive; otherwise a whole frame is stored first.
         return Timing(words * groups, self.stages(lanes) + 2 * is_wide(lanes) + (words * groups if groups > 1 else 0))
+
+    def lane_choices(self, inputs: tuple[TensorType, ...], result: TensorType) -> tuple[Sequence[int], Sequence[int]]:
+        return range(1, self.in_features + 1), range(1, self.out_features + 1)
 
     def words(self, lanes: Lanes) -> int:
         """Words of weights, one a cycle."""

@@ -46,7 +46,7 @@ MAX_PREFIX = 32
 """Characters of a network's name, which is the first part of all of its entities' names."""
 
 STREAM = ("_valid", "_ready", "_data", "_last")
-LIBRARY = ("creator_ram", "creator_stream_checker", "creator_stream_queue", "creator_stream_register")
+LIBRARY = ("creator_ram", "creator_ring", "creator_stream_checker", "creator_stream_queue", "creator_stream_register")
 
 
 @dataclass(frozen=True)
@@ -220,6 +220,7 @@ class _Renderer:
         used = set()
         for core in self.plan.cores:
             used |= {"creator_ram"} if core.stores else set()
+            used |= {"creator_ring"} if core.windows else set()
             used |= {"creator_stream_register"} if core.registered else set()
             used |= {"creator_stream_queue"} if core.queues else set()
         return used

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from creator.formats import FixedPoint
-from creator.ops import Lanes, Linear
+from creator.ops import Conv, Lanes, Linear
 from creator.ops.base import is_deep
 from creator.render.values import COMMENT_CHARACTERS, Bits, Comment, Identifier
 from creator.schedule.mac_array import MacArray
@@ -36,8 +36,9 @@ class Level:
 
 def stage_names(op: Linear, lanes: Lanes) -> list[str]:
     """What the registers of a core's pipeline hold, from the address on."""
-    names = ["memory", "its output"]
-    names += ["the way from its blocks", "the choice among its banks"] if is_deep(op.words(lanes)) else []
+    deep = is_deep(op.words(lanes))
+    names = ["memory", *(["padding"] if isinstance(op, Conv) and op.padded and not deep else []), "its output"]
+    names += ["the way from its blocks", "the choice among its banks"] if deep else []
     names += ["the way to the multipliers", "operands", "products", "the way to the adders"] if op.far(lanes) else []
     names += [] if op.far(lanes) else ["operands", "products"]
     names += ["products that shared a multiplier"] if lanes.packed else []

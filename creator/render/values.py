@@ -56,6 +56,16 @@ class Bit:
 
 
 @dataclass(frozen=True)
+class AllOf:
+    """Signals of one bit, printed as their conjunction; ``'1'`` if there are none."""
+
+    names: tuple[Identifier, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.names)) or "'1'"
+
+
+@dataclass(frozen=True)
 class Words:
     """Part of an array aggregate: words of bits, separated by commas. ``named`` writes ``0 =>`` in front of the only one."""
 
@@ -91,7 +101,7 @@ class Comment:
         return line if len(line) <= COMMENT_CHARACTERS else f"{line[: COMMENT_CHARACTERS - 3]}..."
 
 
-Printable = Identifier | Bits | Bit | Words | Comment | FixedPoint | Affine | Rounding | Overflow | int
+Printable = Identifier | Bits | Bit | AllOf | Words | Comment | FixedPoint | Affine | Rounding | Overflow | int
 
 
 def printable(value: object) -> object:

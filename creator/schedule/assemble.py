@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from creator.errors import CreatorError
 from creator.graph import Graph, Node
 from creator.ops import Lanes
-from creator.schedule.plan import Adapter, Core, Plan
+from creator.schedule.plan import Adapter, Core, Plan, needs_core
 
 
 def core_nodes(graph: Graph) -> list[Node]:
@@ -23,7 +23,7 @@ def core_nodes(graph: Graph) -> list[Node]:
         current = node.name
     if graph.output != current:
         raise CreatorError("the output is not the last value of the network", graph.output)
-    nodes = [node for node in graph.nodes if node.op.timing(graph.input_types(node), Lanes())]
+    nodes = [node for node in graph.nodes if needs_core(graph, node)]
     if not nodes:
         raise CreatorError("the network computes nothing", "schedule", "add a layer after nn.Quantize")
     return nodes

@@ -60,7 +60,7 @@ class MacArray:
     def low_bits(self) -> int:
         """What the product of any weight and any activation fits."""
         extremes = int(self.op.weight.min()), int(self.op.weight.max()), 0
-        products = [w * x for w in extremes for x in self.interval]
+        products = [w * x for w in extremes for x in self.op.reads(self.interval)]
         return max(self.weight_bits, bits_for(min(products), max(products)))
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from creator.ops import beats
+from creator.ops.window import Ring
 from creator.schedule.plan import Adapter
 
 LONG = 1 << 62
@@ -63,9 +64,9 @@ class Pipeline(Part):
 class StoredCore(Part):
     """Stores frames in two banks, and computes one while the next one arrives."""
 
-    def __init__(self, words: int, groups: int, stages: int, rigid: bool) -> None:
+    def __init__(self, words: int, groups: int, stages: int, rigid: bool, row: int | None = None) -> None:
         self.words, self.frame = words, words * groups
-        self.pipeline = Pipeline(stages, words, rigid)
+        self.pipeline = Pipeline(stages, words if row is None else row, rigid)
         self.full = [False, False]
         self.write_bank = self.read_bank = self.written = self.issued = 0
 
@@ -96,10 +97,71 @@ class StoredCore(Part):
     def quiet(self) -> int:
         if self.pipeline.quiet() == 0:
             return 0
-        return self.words - 1 - self.pipeline.word if self.full[self.read_bank] else LONG
+        return self.pipeline.words - 1 - self.pipeline.word if self.full[self.read_bank] else LONG
 
     def skip(self, cycles: int) -> None:
         if self.full[self.read_bank]:
+            self.pipeline.word += cycles
+            self._issue(cycles)
+
+
+class WindowCore(Part):
+    """Reads windows from a ring, while beats arrive in it as far as there is room; ``groups`` results for each window."""
+
+    def __init__(self, ring: Ring, words: int, groups: int, stages: int, rigid: bool) -> None:
+        self._ring, self.window = ring, words * groups
+        self.pipeline = Pipeline(stages, words, rigid)
+        self.held, self.behind = ring.start, 0  # from the window's base to the newest beat; frames read less those complete
+        self.arrived = self.read = self.x = self.y = 0
+
+    @property
+    def valid(self) -> bool:  # type: ignore[override]
+        return self.pipeline.valid
+
+    @property
+    def available(self) -> bool:
+        """Whether all of the window is there."""
+        return self.held >= self._ring.span or self.behind < 0
+
+    def ready(self, out_ready: bool) -> bool:
+        return self.held < self._ring.depth
+
+    def clock(self, arrives: bool, out_ready: bool) -> None:
+        issues = self.available and self.pipeline.ready(out_ready)
+        self.pipeline.clock(issues, out_ready)
+        if arrives:
+            self.held += 1
+            self.arrived += 1
+            if self.arrived == self._ring.frame:
+                self.arrived, self.behind = 0, self.behind - 1
+        if issues:
+            self._issue(1)
+
+    def _issue(self, count: int) -> None:
+        self.read += count
+        if self.read < self.window:
+            return
+        rows, columns = self._ring.places
+        jump = self._ring.jump
+        self.read, self.x = 0, self.x + 1
+        if self.x < columns:
+            self.held -= jump.window
+            return
+        self.x, self.y = 0, self.y + 1
+        if self.y < rows:
+            self.held -= jump.row
+            return
+        self.y = 0
+        self.held -= jump.frame
+        self.behind += 1
+
+    def quiet(self) -> int:
+        if self.pipeline.quiet() == 0:
+            return 0
+        return self.pipeline.words - 1 - self.pipeline.word if self.available else LONG
+
+    def skip(self, cycles: int) -> None:
+        if self.available:
             self.pipeline.word += cycles
             self._issue(cycles)
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Graph, Node
-from creator.ops import Lanes, Linear, TensorType, Timing, beats
+from creator.graph.order import input_order, output_order
+from creator.ops import Conv, Lanes, Linear, Permute, TensorType, Timing, beats
 from creator.ops.linear import is_wide
 
 
@@ -92,7 +93,15 @@ class Core:
     @property
     def stores(self) -> bool:
         """Whether it stores a whole frame before it computes."""
-        return isinstance(self.node.op, Linear) and beats(self.node.type.size, self.lanes.output) > 1
+        op = self.node.op
+        if isinstance(op, Permute):
+            return True
+        return isinstance(op, Linear) and not self.windows and beats(self.node.type.size, self.lanes.output) > 1
+
+    @property
+    def windows(self) -> bool:
+        """Whether it reads windows from a ring."""
+        return isinstance(self.node.op, Conv)
 
     @property
     def queues(self) -> bool:
@@ -102,7 +111,14 @@ class Core:
     @property
     def passes_ready(self) -> bool:
         """Whether its ready follows that of the stream after it in the same cycle."""
-        return not self.stores and not self.queues
+        return not self.stores and not self.queues and not self.windows
+
+
+def needs_core(graph: Graph, node: Node) -> bool:
+    """Whether a node is hardware: not a reshape, and not the order of the elements at an end of the network."""
+    if node.op.timing(graph.input_types(node), Lanes()) is None:
+        return False
+    return not isinstance(node.op, Permute) or node not in (input_order(graph), output_order(graph))
 
 
 @dataclass(frozen=True)
@@ -145,7 +161,7 @@ class Plan:
         """Checks the graph, and that the cores are its nodes that need hardware, in a chain, and that the streams between
         them fit; returns the plan itself."""
         self.graph.verify()
-        expected = [node.name for node in self.graph.nodes if node.op.timing(self.graph.input_types(node), Lanes())]
+        expected = [node.name for node in self.graph.nodes if needs_core(self.graph, node)]
         if [core.node.name for core in self.cores] != expected:
             raise CreatorError("the plan's cores are not the graph's nodes", "plan")
         for index, core in enumerate(self.cores):

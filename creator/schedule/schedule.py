@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from creator.errors import CreatorError
 from creator.graph import Graph, Node
-from creator.ops import Lanes, Linear
+from creator.ops import Lanes
 from creator.schedule.area import core_areas
 from creator.schedule.assemble import assemble, core_nodes
 from creator.schedule.device import Device, find_device
@@ -63,7 +63,7 @@ def schedule(
         return _fastest(graph, search, device)
     if parallelism in (None, SERIAL, FULL):
         full = parallelism == FULL
-        uniform = [Lanes(step.x.size, step.node.type.size) if full else Lanes() for step in search.steps]
+        uniform = [step.most if full else Lanes() for step in search.steps]
         plan = _assembled(
             graph, nodes, [search.completed(step, step.fixed or own) for step, own in zip(search.steps, uniform, strict=True)]
         )
@@ -151,16 +151,23 @@ def _fixed(nodes: list[Node], graph: Graph, lanes: Mapping[str, int | Sequence[i
             raise CreatorError(f"lanes are given for {_shown(path)}, which has no core", "schedule", f"choose among {known}")
         pair = tuple(wanted) if isinstance(wanted, (tuple, list)) else (wanted, wanted)
         for node in found:
-            size, results = graph.input_types(node)[0].size, node.type.size
-            most = (size, results)
             if node.name in fixed:
                 raise CreatorError("its lanes are given twice", node.where, "give them once")
-            whole = len(pair) == 2 and all(type(n) is int and 1 <= n <= m for n, m in zip(pair, most, strict=True))
-            if not whole or (not isinstance(node.op, Linear) and pair[0] != pair[1]):
-                hint = f"give (inputs, outputs) of at most {most}" if isinstance(node.op, Linear) else f"give 1 to {size}"
+            inputs, outputs = node.op.lane_choices(graph.input_types(node), node.type)
+            whole = len(pair) == 2 and all(type(n) is int for n in pair)
+            fits = whole and pair[0] in inputs and (pair[1] in outputs if outputs else pair[0] == pair[1])
+            if not fits:
+                hint = f"give (inputs, outputs) of {_range(inputs)} and {_range(outputs)}" if outputs else f"give {_range(inputs)}"
                 raise CreatorError(f"lanes={_shown(wanted)} is not possible", node.where, hint)
             fixed[node.name] = Lanes(pair[0], pair[1])
     return fixed
+
+
+def _range(choices: Sequence[int]) -> str:
+    """Numbers of lanes as a hint has them."""
+    if isinstance(choices, range):
+        return f"1 to {choices[-1]}"
+    return ", ".join(map(str, choices[:20]))
 
 
 def _shown(value: object) -> str:

@@ -9,10 +9,10 @@ order that depends on nothing but the graph.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from creator.graph import Graph, Node
@@ -44,11 +44,36 @@ class Step:
     interval: Interval
     fixed: Lanes | None
 
+    @cached_property
+    def choices(self) -> tuple[Sequence[int], Sequence[int] | None]:
+        """How many elements it can take in a cycle, and how many it can give, ascending; ``None``: as many as it takes."""
+        return self.node.op.lane_choices((self.x,), self.node.type)
+
     def cycles(self, lanes: Lanes) -> int:
         """The interval with ``lanes``."""
         timing = self.node.op.timing((self.x,), lanes)
         assert timing is not None
         return timing.interval
+
+    def reaches(self, target: int, inputs: int, outputs: int) -> bool:
+        """Whether it takes at most ``target`` cycles with these lanes."""
+        return self.cycles(Lanes(inputs, outputs)) <= target
+
+    def fewest_outputs(self, inputs: int, target: int) -> int:
+        """The fewest lanes of its outputs with which it takes at most ``target`` cycles; 0 where none are enough.
+
+        More lanes never take longer, so halves are enough to search.
+        """
+        outputs = self.choices[1]
+        assert outputs is not None
+        place = bisect_left(outputs, True, key=lambda count: self.reaches(target, inputs, count))
+        return outputs[place] if place < len(outputs) else 0
+
+    @property
+    def most(self) -> Lanes:
+        """As many lanes as it can have."""
+        inputs, outputs = self.choices
+        return Lanes(inputs[-1], (outputs or inputs)[-1])
 
 
 @dataclass(frozen=True)
@@ -117,21 +142,23 @@ class Search:
 
     def _choices(self, step: Step, target: int, before: int) -> Iterator[Lanes]:
         """Lanes that may be best for a core after a stream of ``before`` elements in a beat."""
-        size, results = step.x.size, step.node.type.size
+        size = step.x.size
         if beats(size, before) > target:
             return
         if step.fixed is not None:
             if step.cycles(step.fixed) <= target:
                 yield self.completed(step, step.fixed)
             return
-        if not isinstance(step.node.op, Linear):
-            for lanes in sorted({beats(size, target), before}):
+        inputs, outputs = step.choices
+        if outputs is None:
+            least = next((n for n in inputs[bisect_left(inputs, beats(size, target)) :] if step.reaches(target, n, n)), None)
+            for lanes in sorted({least, before if before in inputs and step.reaches(target, before, before) else least} - {None}):
                 yield Lanes(lanes, lanes)
             return
-        for inputs in fewest_lanes(size):
-            groups = target // beats(size, inputs)
-            if groups:
-                yield self.completed(step, Lanes(inputs, beats(results, min(groups, results))))
+        for count in fewest_lanes(size) if isinstance(inputs, range) else inputs:
+            found = step.fewest_outputs(count, target)
+            if found:
+                yield self.completed(step, Lanes(count, found))
 
     def _core_cost(self, index: int, lanes: Lanes) -> Cost:
         step = self.steps[index]
@@ -161,13 +188,12 @@ def intervals_of(steps: Iterable[Step]) -> list[int]:
     """Intervals that a network can have and no faster one can: those of single layers; ascending."""
     found: set[int] = set()
     for step in steps:
-        size, results = step.x.size, step.node.type.size
-        counts = {beats(size, lanes) for lanes in fewest_lanes(size)}
-        groups = {beats(results, lanes) for lanes in fewest_lanes(results)} if isinstance(step.node.op, Linear) else {1}
-        found |= {words * group for words in counts for group in groups}
+        inputs, outputs = (_useful(choices) if choices else None for choices in step.choices)
+        assert inputs is not None
+        found |= {step.cycles(Lanes(i, o)) for i in inputs for o in outputs or (i,)}
     return sorted(found)
 
 
-def slowest(steps: Iterable[Step]) -> int:
-    """The interval with one lane in every core."""
-    return max(math.prod((s.x.size, s.node.type.size if isinstance(s.node.op, Linear) else 1)) for s in steps)
+def _useful(choices: Sequence[int]) -> Sequence[int]:
+    """Those of which fewer would take more beats."""
+    return fewest_lanes(choices[-1]) if isinstance(choices, range) else choices

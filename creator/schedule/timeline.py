@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from creator.ops import Linear, beats
-from creator.schedule.movement import LONG, Part, Pipeline, Queue, Regrouping, StoredCore, StreamRegister
+from creator.ops import Conv, Linear, Permute, beats
+from creator.schedule.movement import LONG, Part, Pipeline, Queue, Regrouping, StoredCore, StreamRegister, WindowCore
 from creator.schedule.plan import Core, Plan
 
 
@@ -18,11 +18,17 @@ def _parts_of(core: Core) -> list[Part]:
     parts: list[Part] = [StreamRegister()] if core.registered else []
     parts += [Regrouping(core.adapter)] if core.adapter else []
     op, lanes = core.node.op, core.lanes
+    if isinstance(op, Permute):
+        return [*parts, StoredCore(core.input_type.size, 1, 2, rigid=False, row=1)]
     if not isinstance(op, Linear):
         return [*parts, Pipeline(core.timing.delay, 1, rigid=False)]
     words, groups = beats(op.in_features, lanes.input), beats(op.out_features, lanes.output)
     stages, rigid = op.stages(lanes), core.queues
-    part = Pipeline(stages, words, rigid) if groups == 1 else StoredCore(words, groups, stages, rigid)
+    part: Part
+    if isinstance(op, Conv):
+        part = WindowCore(op.ring(core.input_type, lanes), words, groups, stages, rigid)
+    else:
+        part = Pipeline(stages, words, rigid) if groups == 1 else StoredCore(words, groups, stages, rigid)
     return [*parts, Queue(part) if core.queues else part]
 
 

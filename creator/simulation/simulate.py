@@ -15,6 +15,7 @@ from creator.build_folder import BuildFolder
 from creator.disk import scratch_folder, written_whole
 from creator.errors import CheckFailedError, CreatorError, as_output_file
 from creator.formats import IntArray
+from creator.graph.order import result_from_stream, to_stream
 from creator.graph.vectors import check_vectors
 from creator.ops import beats
 from creator.simulation.checkers import require_checkers
@@ -86,9 +87,9 @@ def run_simulation(
     if not len(vectors):
         raise CreatorError("there are no vectors", "input vectors", "pass at least one sample")
     repeats = -(-LEAST_FRAMES // len(vectors))
-    frames = np.concatenate([vectors] * repeats).reshape(len(vectors) * repeats, -1)
+    samples = np.concatenate([vectors] * repeats)
     waves_file = None if waves is None else as_output_file(waves)
-    job = Job(folder, frames, profile=profile, seed=seed, resets=resets, interrupt=interrupt)
+    job = Job(folder, to_stream(graph, samples), profile=profile, seed=seed, resets=resets, interrupt=interrupt)
     trace = _traced(job, bench, waves_file)
     if trace.beats != job.expected_beats or len(trace.starts) != job.frames:
         raise CheckFailedError(
@@ -96,8 +97,7 @@ def run_simulation(
             str(folder.path),
             "the network lost or repeated elements, or hangs",
         )
-    expected = graph.run(frames.reshape(-1, *graph.input_shape)).reshape(job.frames, -1)
-    return _verdict(job, trace, expected, len(vectors), bench, explain)
+    return _verdict(job, trace, samples, len(vectors), bench, explain)
 
 
 def _traced(job: Job, bench: str, waves: Path | None) -> Trace:
@@ -115,15 +115,17 @@ def _traced(job: Job, bench: str, waves: Path | None) -> Trace:
         return run_cocotb(job, scratch)[0] if bench == "cocotb" else run_file_bench(job, scratch)
 
 
-def _verdict(job: Job, trace: Trace, expected: IntArray, samples: int, bench: str, explain: bool) -> Run:
-    got = trace.codes.reshape(job.frames, -1)
+def _verdict(job: Job, trace: Trace, vectors: IntArray, samples: int, bench: str, explain: bool) -> Run:
+    graph = job.build.graph
+    expected = graph.run(vectors).reshape(job.frames, -1)
+    got = result_from_stream(graph, trace.codes.reshape(job.frames, -1)).reshape(job.frames, -1)
     different = np.argwhere(got != expected)
     first = None
     if len(different):
         frame, element = (int(i) for i in different[0])
         first = Mismatch(frame % samples, element, int(expected[frame, element]), int(got[frame, element]))
-        first = dataclasses.replace(first, layer=_first_layer(job, frame) if explain else "")
-    shape = (samples, *job.build.graph.output_shape)
+        first = dataclasses.replace(first, layer=_first_layer(job, vectors, frame) if explain else "")
+    shape = (samples, *graph.output_shape)
     stalled = job.profile != "none"
     ends = trace.cycles[job.output_beats_per_frame - 1 :: job.output_beats_per_frame]
     return Run(
@@ -157,7 +159,7 @@ def measured_interval(ends: Sequence[int]) -> int:
     return -(-sum(half) // len(half))
 
 
-def _first_layer(job: Job, frame: int) -> str:
+def _first_layer(job: Job, vectors: IntArray, frame: int) -> str:
     """Runs the frames up to the failing one again, with taps after every core; names the first core that differs there."""
     layers = job.build.manifest["layers"]
     again = dataclasses.replace(job, codes=job.codes[: frame + 1], waves=None)
@@ -167,7 +169,7 @@ def _first_layer(job: Job, frame: int) -> str:
     except CreatorError as error:
         return f"not found, since the run with taps failed: {error}"
     graph = job.build.graph
-    values = graph.run_all(again.codes[frame:].reshape(1, *graph.input_shape))
+    values = graph.run_all(vectors[frame : frame + 1])
     nodes = {node.name: node for node in graph.nodes}
     for layer in layers:
         kind = nodes[layer["name"]].type

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from creator.ops import Clamp, Interval, Linear, Lookup, Op, Quantize, Rescale
+from creator.ops import Clamp, Conv, Interval, Linear, Lookup, Op, Permute, Quantize, Rescale
 from creator.render.core_files import CoreFiles
 from creator.render.cores.clamp import render_clamp
+from creator.render.cores.conv import render_conv
 from creator.render.cores.linear import render_linear
 from creator.render.cores.lookup import render_lookup
+from creator.render.cores.permute import render_permute
 from creator.render.cores.quantize import render_quantize
 from creator.render.cores.rescale import render_rescale
 from creator.render.names import Names
@@ -18,8 +20,10 @@ from creator.schedule import Core
 
 _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
     Clamp: render_clamp,
+    Conv: render_conv,
     Linear: render_linear,
     Lookup: render_lookup,
+    Permute: render_permute,
     Quantize: render_quantize,
     Rescale: render_rescale,
 }

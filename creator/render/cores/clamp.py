@@ -9,7 +9,7 @@ from creator.render.limits import requantizer_values
 
 
 def render_clamp(files: CoreFiles, op: Clamp) -> None:
-    """Renders the core\'s entities."""
+    """Renders the core's entities."""
     # The whole format, not the narrower interval: all of its bits are on the stream.
     fmt = full_range(files.core.input_type.format)
     rules = (fmt, Rounding.FLOOR, Overflow.SATURATE, op.low, op.high)

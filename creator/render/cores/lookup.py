@@ -8,7 +8,7 @@ from creator.render.core_files import CoreFiles
 
 
 def render_lookup(files: CoreFiles, op: Lookup) -> None:
-    """Renders the core\'s entities."""
+    """Renders the core's entities."""
     purpose = f"table of {files.core.node.where}, by the input's bits"
     files.main(
         {

@@ -8,7 +8,7 @@ from creator.render.limits import requantizer_values
 
 
 def render_quantize(files: CoreFiles, op: Quantize) -> None:
-    """Renders the core\'s entities."""
+    """Renders the core's entities."""
     values = requantizer_values(
         files.core.input_type.format, files.interval, op.output, op.rounding, op.overflow, op.low, op.high
     )

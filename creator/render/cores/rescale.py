@@ -14,7 +14,7 @@ from creator.schedule.rom import address_bits
 
 
 def render_rescale(files: CoreFiles, op: Rescale) -> None:
-    """Renders the core\'s entities."""
+    """Renders the core's entities."""
     x, scaling = files.core.input_type, op.scaling
     channels, factor_bits = len(scaling.factors), scaling.factor_bits
     rom, factors = None, _factors(np.array(scaling.factors), files.core)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from creator.ops import Clamp, Interval, Lanes, Linear, Lookup, Op, Quantize, Rescale, TensorType
+from creator.ops import Clamp, Conv, Interval, Lanes, Linear, Lookup, Op, Permute, Quantize, Rescale, TensorType
 from creator.schedule.costs.elementwise import clamp_cost, lookup_cost, quantize_cost
 from creator.schedule.costs.linear import linear_cost
 from creator.schedule.costs.rescale import rescale_cost
+from creator.schedule.costs.windows import conv_cost, permute_cost
 from creator.schedule.parts import Parts
 
 Cost = Callable[[Parts, Any, TensorType, Interval, Lanes], None]
 
 _COSTS: dict[type[Op], Cost] = {
     Clamp: clamp_cost,
+    Conv: conv_cost,
     Linear: linear_cost,
     Lookup: lookup_cost,
+    Permute: permute_cost,
     Quantize: quantize_cost,
     Rescale: rescale_cost,
 }

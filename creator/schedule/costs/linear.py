@@ -13,8 +13,7 @@ from creator.schedule.rom import address_bits
 def linear_cost(parts: Parts, op: Linear, x: TensorType, interval: Interval, lanes: Lanes) -> None:
     """A fully connected layer."""
     array = MacArray(op, x, interval, lanes)
-    words, groups = array.row_words, array.groups
-    bias_bits, stages, sum_bits = array.bias_bits, op.stages(lanes), op.accumulator.total_bits
+    words, groups, bias_bits, stages = array.row_words, array.groups, array.bias_bits, op.stages(lanes)
     word, group = address_bits(words), address_bits(groups)
     stores = groups > 1
     counters = word * (1 + stores) + group * (stores + stores * bool(bias_bits)) + (word + group) * stores
@@ -26,6 +25,13 @@ def linear_cost(parts: Parts, op: Linear, x: TensorType, interval: Interval, lan
         parts.ram(2 * (1 << address_bits(words) if words > 1 else 1), lanes.input * x.format.total_bits)
     else:
         parts.ffs["operand"] += lanes.input * x.format.total_bits
+    multiplying_cost(parts, array)
+
+
+def multiplying_cost(parts: Parts, array: MacArray) -> None:
+    """The memories of weights and biases, the MAC array, the requantizer, and the queue of a wide core."""
+    op, x, lanes = array.op, array.x, array.lanes
+    words, groups, bias_bits, sum_bits = array.row_words, array.groups, array.bias_bits, op.accumulator.total_bits
     parts.rom(words * groups, array.word_bits)
     if bias_bits:
         parts.rom(groups, lanes.output * bias_bits)

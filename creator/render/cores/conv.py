@@ -1,0 +1,59 @@
+"""The entities of a convolution's core."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from creator.ops import Conv
+from creator.ops.base import deep_stages
+from creator.render.core_files import CoreFiles
+from creator.render.cores.linear import multiplying
+from creator.render.values import Comment, Identifier
+from creator.render.windows import Order, window_values
+from creator.schedule.mac_array import MacArray
+
+
+def render_conv(files: CoreFiles, op: Conv) -> None:
+    """Renders the core's entities."""
+    core, x, lanes = files.core, files.core.input_type, files.core.lanes
+    array = MacArray(op, x, files.interval, lanes)
+    deep = deep_stages(array.words)
+    # Both the memory of weights and the ring have a register; behind it, padding takes one more, a deep memory two.
+    values = multiplying(files, op, array, 2 + max(deep, int(op.padded)), gated=False)
+    ring, order = op.ring(x, lanes), Order(op.channel_groups, op.group_outputs // lanes.output)
+    said = f"{op.channel_groups} groups of channels, " if op.channel_groups > 1 else ""
+    again = f"{order.again} times " if order.again > 1 else ""
+    windows = files.part(
+        "window",
+        "windows",
+        window_values(ring, order, x.format, lanes.input, op.pad_code, values["marks_first"])
+        | {"where": Comment(core.node.where), "order": Comment(f"{said}{again}all taps, channels innermost")},
+    )
+    late = max(0, deep - int(op.padded))
+    registers = [Identifier(name) for name in (*("early", "late")[2 - late :], "activation")]
+    files.main(
+        values
+        | {
+            "kernel": _shown(op.kernel),
+            "stride": _shown(op.stride),
+            "dilation": _shown(op.dilation),
+            "dilated": max(op.dilation) > 1,
+            "padded": op.padded,
+            "padding": Comment(f"{_shown(op.before)} before, {_shown(op.after)} after"),
+            "channel_groups": op.channel_groups,
+            "input_shape": _shown(x.shape),
+            "output_shape": _shown(core.node.type.shape),
+            "windows": math.prod(core.node.type.shape[:-1]),
+            "window_words": array.words,
+            "marks_last": True,
+            "weight_late": op.padded and not deep,
+            "activation_delays": [{"name": name, "next": after} for name, after in itertools.pairwise(registers)],
+            "windows_entity": windows,
+        }
+    )
+
+
+def _shown(numbers: Sequence[int]) -> Comment:
+    return Comment(" x ".join(map(str, numbers)))
