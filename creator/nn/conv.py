@@ -1,4 +1,4 @@
-"""Convolutions: they train, and evaluate exactly; their hardware does not exist yet, so translation refuses them."""
+"""Convolutions."""
 
 from __future__ import annotations
 
@@ -54,6 +54,15 @@ class _Conv(Weighted, torch.nn.modules.conv._ConvNd):
         )  # fmt: skip
         self._init_formats(weight, bias, output, rounding, overflow, ste, gradient, **formats)
 
+    def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """``x``, and the padding left to the convolution: torch warns of "same" where the two ends of an axis differ."""
+        if self.padding != "same":
+            return x, self.padding
+        totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+        if all(total % 2 == 0 for total in totals):
+            return x, tuple(total // 2 for total in totals)
+        return F.pad(x, [n for total in reversed(totals) for n in (total // 2, total - total // 2)]), 0
+
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, {self._formats_repr()}"
 
@@ -62,11 +71,13 @@ class Conv1d(_Conv, torch.nn.Conv1d):
     """Over (batch, channels, length); arguments as explained by :class:`_Conv`."""
 
     def product(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        return F.conv1d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)  # type: ignore[arg-type]
+        x, padding = self._padded(x)
+        return F.conv1d(x, weight, bias, self.stride, padding, self.dilation, self.groups)  # type: ignore[arg-type]
 
 
 class Conv2d(_Conv, torch.nn.Conv2d):
     """Over (batch, channels, height, width); arguments as explained by :class:`_Conv`."""
 
     def product(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        return F.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)  # type: ignore[arg-type]
+        x, padding = self._padded(x)
+        return F.conv2d(x, weight, bias, self.stride, padding, self.dilation, self.groups)  # type: ignore[arg-type]

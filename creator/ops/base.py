@@ -150,9 +150,7 @@ class Op(ABC):
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing | None:
         """The cycles of the operation's core; ``None`` if it is mere wires and has no core."""
 
-    def lane_choices(
-        self, inputs: tuple[TensorType, ...], result: TensorType
-    ) -> tuple[Sequence[int], Sequence[int] | None]:
+    def lane_choices(self, inputs: tuple[TensorType, ...], result: TensorType) -> tuple[Sequence[int], Sequence[int] | None]:
         """How many elements its core can take in a cycle, and how many it can give, ascending.
 
         ``None``: as many as it takes. Any number, unless an operation says otherwise.

@@ -14,8 +14,10 @@ from creator.schedule.rom import address_bits
 
 @dataclass(frozen=True)
 class Order:
-    """In which order a window's beats are read: for each of ``blocks`` of its channels, ``again`` and again, all taps, and of each
-    tap the beats of the block."""
+    """In which order a window's beats are read.
+
+    For each of ``blocks`` of its channels, ``again`` times, all taps, and of each tap the beats of the block.
+    """
 
     blocks: int
     again: int

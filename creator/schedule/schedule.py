@@ -81,20 +81,24 @@ def _within(graph: Graph, search: Search, wanted: int) -> Plan:
 
     The search counts each core alone. Where the whole takes longer, cores faster than asked for make up for it.
     """
-    nodes = [step.node for step in search.steps]
-    nearest: Plan | None = None
-    for target in [wanted, *(cycles for cycles in reversed(intervals_of(search.steps)) if cycles < wanted)]:
-        found = search.least(target)
-        if found is None:
-            break
-        plan = _assembled(graph, nodes, found, search.input_lanes(target))
-        if plan.interval <= wanted:
-            return plan
-        nearest = plan if nearest is None or plan.interval < nearest.interval else nearest
-    if nearest is None:
+    found = search.least(wanted)
+    if found is None:
         raise _too_slow(search, wanted)
-    what = f"with the lanes that are fixed the network takes {nearest.interval} cycles, more than {wanted}"
-    raise CreatorError(what, "schedule", f"ask for {nearest.interval} cycles, or fix fewer lanes")
+    nodes = [step.node for step in search.steps]
+    nearest = _assembled(graph, nodes, found, search.input_lanes(wanted))
+    tries = [cycles for cycles in reversed(intervals_of(search.steps)) if cycles < wanted]
+    while nearest.interval > wanted and tries:
+        target = tries.pop(0)
+        faster = search.least(target, as_fast_as_possible=True)
+        if faster is None or faster == found:
+            continue
+        found = faster
+        plan = _assembled(graph, nodes, found, search.input_lanes(target))
+        nearest = min(nearest, plan, key=lambda plan: plan.interval)
+    if nearest.interval > wanted:
+        what = f"the network takes {nearest.interval} cycles, more than {wanted}, since its cores wait for one another"
+        raise CreatorError(what, "schedule", f"ask for {nearest.interval} cycles, or fix fewer lanes")
+    return nearest
 
 
 def total_area(plan: Plan, device: Device) -> Area:
@@ -133,10 +137,11 @@ def _fastest(graph: Graph, search: Search, device: Device) -> Plan:
 
 
 def _too_slow(search: Search, wanted: int) -> CreatorError:
-    takes = {step.node.where: step.cycles(step.fixed) for step in search.steps if step.fixed}
-    where, cycles = max(takes.items(), key=lambda item: item[1])
-    hint = f"ask for {cycles} cycles, or give it more lanes"
-    return CreatorError(f"with its lanes fixed it takes {cycles} cycles, more than {wanted}", where, hint)
+    takes = {step.node.where: (step.cycles(step.fixed or step.most), bool(step.fixed)) for step in search.steps}
+    where, (cycles, fixed) = max(takes.items(), key=lambda item: item[1])
+    lanes = "its lanes fixed" if fixed else "all the lanes that it can have"
+    hint = f"ask for {cycles} cycles{', or give it more lanes' if fixed else ''}"
+    return CreatorError(f"with {lanes} it takes {cycles} cycles, more than {wanted}", where, hint)
 
 
 def _fixed(nodes: list[Node], graph: Graph, lanes: Mapping[str, int | Sequence[int]]) -> dict[str, Lanes]:
@@ -157,8 +162,8 @@ def _fixed(nodes: list[Node], graph: Graph, lanes: Mapping[str, int | Sequence[i
             whole = len(pair) == 2 and all(type(n) is int for n in pair)
             fits = whole and pair[0] in inputs and (pair[1] in outputs if outputs else pair[0] == pair[1])
             if not fits:
-                hint = f"give (inputs, outputs) of {_range(inputs)} and {_range(outputs)}" if outputs else f"give {_range(inputs)}"
-                raise CreatorError(f"lanes={_shown(wanted)} is not possible", node.where, hint)
+                hint = f"(inputs, outputs) of {_range(inputs)} and {_range(outputs)}" if outputs else _range(inputs)
+                raise CreatorError(f"lanes={_shown(wanted)} is not possible", node.where, f"give {hint}")
             fixed[node.name] = Lanes(pair[0], pair[1])
     return fixed
 

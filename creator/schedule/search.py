@@ -9,6 +9,7 @@ order that depends on nothing but the graph.
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -124,13 +125,17 @@ class Search:
         """The fewest lanes of the network's input: what comes in faster than it is needed takes pins and wires for nothing."""
         return beats(self.steps[0].x.size, target)
 
-    def least(self, target: int) -> list[Lanes] | None:
-        """The lanes for an interval of at most ``target`` cycles; ``None`` where fixed lanes take longer."""
+    def least(self, target: int, as_fast_as_possible: bool = False) -> list[Lanes] | None:
+        """The lanes for an interval of at most ``target`` cycles.
+
+        Where a core cannot be that fast: ``None``, or with ``as_fast_as_possible`` as fast as it can be.
+        """
         ways: dict[int, Way] = {self.input_lanes(target): Way(Cost(0, 0), ())}
         for index, step in enumerate(self.steps):
             found: dict[int, Way] = {}
+            own = max(target, step.cycles(step.fixed or step.most)) if as_fast_as_possible else target
             for before, way in ways.items():
-                for lanes in self._choices(step, target, before):
+                for lanes in self._choices(step, own, before):
                     cost = way.cost.plus(self._core(index, lanes))
                     if before != lanes.input:
                         cost = cost.plus(self._adapter_cost(step.x, before, lanes.input))
@@ -151,8 +156,9 @@ class Search:
             return
         inputs, outputs = step.choices
         if outputs is None:
-            least = next((n for n in inputs[bisect_left(inputs, beats(size, target)) :] if step.reaches(target, n, n)), None)
-            for lanes in sorted({least, before if before in inputs and step.reaches(target, before, before) else least} - {None}):
+            enough = (n for n in inputs[bisect_left(inputs, beats(size, target)) :] if step.reaches(target, n, n))
+            own = {before} if before in inputs and step.reaches(target, before, before) else set()
+            for lanes in sorted({*itertools.islice(enough, 1), *own}):
                 yield Lanes(lanes, lanes)
             return
         for count in fewest_lanes(size) if isinstance(inputs, range) else inputs:

@@ -5,7 +5,7 @@ Running for real gives every shape, whatever arithmetic the module does on ``x.s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,16 @@ import torch.nn.functional as F
 from torch.utils._pytree import tree_leaves
 
 from creator.errors import CreatorError
+from creator.formats import IntArray
 from creator.graph import Builder, Graph
-from creator.nn import BatchNorm1d, Linear, Quantize
-from creator.ops import Reshape, TensorType
+from creator.nn import BatchNorm1d, BatchNorm2d, Quantize
+from creator.nn.weighted import Weighted
+from creator.ops import Op, Reshape, TensorType
 from creator.tracing.fx import module_path, reason
-from creator.tracing.modules import clamp_op, folded_op, module_handler
+from creator.tracing.layout import Value, channels_first, channels_last, flat, natural, permuted, reshaped
+from creator.tracing.modules import clamp_op, module_handler
 from creator.tracing.requantized import Context
+from creator.tracing.weighted import CONVOLUTIONS, folded_ops, weighted_ops
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class _Raw:
 
 RESHAPES = {torch.flatten, torch.reshape, torch.unsqueeze, torch.squeeze, torch.ravel}
 RESHAPES |= {"flatten", "reshape", "view", "unsqueeze", "squeeze", "contiguous", "unflatten", "ravel"}
+PERMUTES = {torch.permute, torch.transpose, torch.swapaxes, torch.movedim, torch.moveaxis}
+PERMUTES |= {"permute", "transpose", "swapaxes", "movedim", "moveaxis"}
+NORMS = (BatchNorm1d, BatchNorm2d)
 RELUS = {torch.relu, torch.relu_, F.relu, F.relu_, "relu", "relu_"}
 CLAMPS: dict[Any, Callable[..., tuple[float | None, float | None]]] = {name: lambda *_, **__: (0.0, None) for name in RELUS}
 CLAMPS |= {
@@ -74,7 +81,7 @@ class Lowering(torch.fx.Interpreter):
         super().__init__(module, graph=graph)
         self.input_shape = input_shape
         self.builder: Builder | None = None
-        self.values: dict[torch.fx.Node, str | _Raw] = {}
+        self.values: dict[torch.fx.Node, Value | _Raw] = {}
         self.result: str | None = None
 
     def lower(self, example: torch.Tensor) -> Graph:
@@ -129,26 +136,65 @@ class Lowering(torch.fx.Interpreter):
         value = self.values[source]
         if isinstance(value, _Raw) and isinstance(module, Quantize):
             self._define_input(n, value, module, where)
-        elif isinstance(module, BatchNorm1d):
+        elif isinstance(module, NORMS):
             self._batch_norm(n, module, where)
-        elif isinstance(module, Linear) and n.users and all(self._is_batch_norm(user) for user in n.users):
+        elif isinstance(module, Weighted) and n.users and all(self._is_batch_norm(user) for user in n.users):
             self.values[n] = value  # the normalisation takes the layer's place
+        elif isinstance(module, Weighted):
+            self.values[n] = self._weighted(module, lambda context: weighted_ops(module, context), value, (where,))
         elif handler is not None:
             self.values[n] = self._add(handler, module, value, (where,))
 
-    def _add(self, handler: Callable[..., Any], module: torch.nn.Module, source: str | _Raw, paths: tuple[str, ...]) -> str:
-        """Appends what ``handler`` makes of ``module``, reading ``source``, which must have a format."""
-        if isinstance(source, _Raw):
+    def _formatted(self, value: Value | _Raw, paths: tuple[str, ...]) -> Value:
+        """``value``, which must have a format."""
+        if isinstance(value, _Raw):
             hint = "begin the network with nn.Quantize(FixedPoint(8, 4))"
             raise CreatorError("its input has no number format", paths[0], hint)
+        return value
+
+    def _add(self, handler: Callable[..., Any], module: torch.nn.Module, value: Value | _Raw, paths: tuple[str, ...]) -> Value:
+        """Appends what ``handler`` makes of ``module``, something elementwise, reading ``value``."""
+        value = self._formatted(value, paths)
+
+        def make(context: Context) -> Sequence[Op]:
+            made = handler(module, context)
+            return [made] if isinstance(made, Op) else made
+
+        return value.renamed(self._append(make, value.name, paths))
+
+    def _append(
+        self,
+        make: Callable[[Context], Sequence[Op]],
+        source: str,
+        paths: tuple[str, ...],
+        columns: IntArray | None = None,
+    ) -> str:
+        """Appends operations, one after the other, the first reading ``source``."""
         assert self.builder is not None
         try:
-            made = handler(module, Context(self.builder.type_of(source)))
+            made = make(Context(self.builder.type_of(source), columns))
         except CreatorError as error:
             raise error.at(paths[0]) from None
-        for op in made if isinstance(made, list) else [made]:
+        for op in made:
             source = self.builder.add(op, source, paths)
         return source
+
+    def _weighted(
+        self, module: Weighted, make: Callable[[Context], Sequence[Op]], value: Value | _Raw, paths: tuple[str, ...]
+    ) -> Value:
+        """Appends a layer with weights: over windows of a value whose channels are last, or over all of a flat one."""
+        value = self._formatted(value, paths)
+        assert self.builder is not None
+        if not isinstance(module, CONVOLUTIONS):
+            name, columns = (value.name, None) if len(value.shape) > 1 else flat(self.builder, value, paths)
+            name = self._append(make, name, paths, columns)
+            return Value(name, self.builder.type_of(name).shape)
+        if len(value.shape) == len(module.kernel_size) + 1:
+            value = channels_last(self.builder, value, paths)
+        name = self._append(make, value.name, paths)
+        order = channels_first(len(value.shape))
+        stored = self.builder.type_of(name).shape
+        return Value(name, tuple(stored[axis] for axis in order), order)
 
     def _define_input(self, n: torch.fx.Node, raw: _Raw, module: Quantize, where: str) -> None:
         try:
@@ -158,35 +204,51 @@ class Lowering(torch.fx.Interpreter):
         if self.builder is not None:
             raise CreatorError("the input is quantized in two places", where, "quantize it once and use the result")
         self.builder = Builder(input_type)
-        self.values[n] = self.builder.input
+        name = self.builder.input
         if raw.shape != self.input_shape:
-            self.values[n] = self.builder.add(Reshape(raw.shape), self.builder.input, raw.paths)
+            name = self.builder.add(Reshape(raw.shape), self.builder.input, raw.paths)
+        value = Value(name, raw.shape)
+        if len(raw.shape) in {
+            len(module.kernel_size) + 1 for module in self.module.modules() if isinstance(module, CONVOLUTIONS)
+        }:
+            value = channels_last(self.builder, value, (where,))  # as the stream has them
+        self.values[n] = value
 
     def _is_batch_norm(self, n: torch.fx.Node) -> bool:
-        return n.op == "call_module" and isinstance(self.fetch_attr(str(n.target)), BatchNorm1d)
+        return n.op == "call_module" and isinstance(self.fetch_attr(str(n.target)), NORMS)
 
-    def _batch_norm(self, n: torch.fx.Node, module: BatchNorm1d, where: str) -> None:
+    def _batch_norm(self, n: torch.fx.Node, module: BatchNorm1d | BatchNorm2d, where: str) -> None:
         before = n.all_input_nodes[0]
-        linear = self.fetch_attr(str(before.target)) if before.op == "call_module" else None
-        if not isinstance(linear, Linear):
-            raise CreatorError(
-                "BatchNorm1d must come right after creator.nn.Linear", where, "move it, or use torch.nn.Identity"
-            )
+        layer = self.fetch_attr(str(before.target)) if before.op == "call_module" else None
+        if not isinstance(layer, module.follows):
+            name, names = type(module).__name__, " or ".join(f"creator.nn.{kind.__name__}" for kind in module.follows)
+            raise CreatorError(f"{name} must come right after {names}", where, "move it, or use torch.nn.Identity")
         source = self.values[before.all_input_nodes[0]]
-        self.values[n] = self._add(
-            lambda bn, context: folded_op(linear, bn, context), module, source, (str(before.target), where)
-        )
+        paths = (str(before.target), where)
+        self.values[n] = self._weighted(layer, lambda context: folded_ops(layer, module, context), source, paths)
 
-    def _reshaped(self, value: str | _Raw, result: Any, where: str) -> str | _Raw:
+    def _reshaped(self, value: Value | _Raw, result: Any, where: str) -> Value | _Raw:
         if result.ndim < 2 or result.shape[0] != self.BATCH:
             raise CreatorError("mixes the batch with other axes", where, "keep the batch as the first axis")
         shape = tuple(result.shape[1:])
         if isinstance(value, _Raw):
             return value if shape == value.shape else _Raw(shape, (*value.paths, where))
         assert self.builder is not None
-        if shape == self.builder.type_of(value).shape:
+        if shape == value.shape:
             return value
-        return self.builder.add(Reshape(shape), value, (where,))
+        return reshaped(self.builder, value, shape, (where,))
+
+    def _permuted(self, n: torch.fx.Node, value: Value | _Raw, where: str) -> Value | _Raw:
+        """A value with its axes exchanged: which, is seen from what happens to one whose axes all differ."""
+        probe = torch.empty([2, 3, 5, 7, 11, 13][: len(value.shape) + 1])
+        target = n.target if callable(n.target) else getattr(torch.Tensor, str(n.target))
+        moved = target(probe, *n.args[1:], **n.kwargs)
+        axes = tuple(probe.shape.index(size) - 1 for size in moved.shape)
+        if axes[0] != -1:
+            raise CreatorError("mixes the batch with other axes", where, "keep the batch as the first axis")
+        value = self._formatted(value, (where,))
+        assert self.builder is not None
+        return permuted(self.builder, value, axes[1:], (where,))
 
     def _function(self, n: torch.fx.Node, result: Any, where: str) -> None:
         if not isinstance(result, torch.Tensor):
@@ -201,6 +263,8 @@ class Lowering(torch.fx.Interpreter):
             )
         if n.target in RESHAPES:
             self.values[n] = self._reshaped(value, result, where)
+        elif n.target in PERMUTES:
+            self.values[n] = self._permuted(n, value, where)
         elif n.target in DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):
             self.values[n] = value
         elif n.target in CLAMPS:
@@ -218,7 +282,8 @@ class Lowering(torch.fx.Interpreter):
     def _output(self, n: torch.fx.Node) -> str:
         result = n.args[0]
         value = self.values.get(result) if isinstance(result, torch.fx.Node) else None
-        if not isinstance(value, str):
+        if not isinstance(value, Value):
             what = "the output has no number format" if isinstance(value, _Raw) else "forward must return one value"
             raise CreatorError(what, "output", "return the result of the last layer, and begin with nn.Quantize")
-        return value
+        assert self.builder is not None
+        return natural(self.builder, value, ("output",)).name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,11 @@ import torch
 from creator import nn, ops
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, IntArray
-from creator.nn.slots import OutputQuantizer
-from creator.ops.base import MAX_BITS
 from creator.ops.lookup import MAX_INPUT_BITS, pattern_codes
-from creator.tracing.requantized import Context, check_accumulator, requantized_ops, rescale_op
+from creator.tracing.requantized import Context, rescale_op
+from creator.tracing.weighted import weighted_ops
 
-Handler = Callable[[Any, Context], "ops.Op | list[ops.Op]"]
+Handler = Callable[[Any, Context], "ops.Op | Sequence[ops.Op]"]
 
 
 def quantize_op(module: nn.Quantize, context: Context) -> ops.Op:
@@ -28,65 +26,6 @@ def quantize_op(module: nn.Quantize, context: Context) -> ops.Op:
     if isinstance(q.format, Affine) or isinstance(context.input.format, Affine):
         return rescale_op(module, context)
     return ops.Quantize(q.format, q.rounding, q.overflow, q.format.min_code, q.format.max_code)
-
-
-def linear_op(module: nn.Linear, context: Context) -> ops.Op | list[ops.Op]:
-    """A linear layer with its own parameters."""
-    return _linear(module, module.weight, module.bias, context)
-
-
-def folded_op(linear: nn.Linear, norm: nn.BatchNorm1d, context: Context) -> ops.Op | list[ops.Op]:
-    """A linear layer with the batch normalisation after it folded in, by the code that eval mode runs."""
-    return _linear(linear, *norm.folded(linear), context)
-
-
-def _linear(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> ops.Op | list[ops.Op]:
-    formats = (context.input.format, module.weight_format, module.output_format)
-    if any(isinstance(fmt, Affine) for fmt in formats):
-        return requantized_ops(module, weight, bias, context)
-    fmt = module.weight_format
-    assert isinstance(fmt, FixedPoint)
-    assert isinstance(context.input.format, FixedPoint)
-    bias_format = None if bias is None else module.bias_format_of(bias)
-    weight, bias = module.quantized(weight, bias, training=False)
-    frac_bits = context.input.format.frac_bits + fmt.frac_bits
-    if bias is not None:
-        assert bias_format is not None
-        frac_bits = max(frac_bits, bias_format.frac_bits)
-    if abs(frac_bits) > 126:
-        raise CreatorError(f"its products have {frac_bits} fractional bits", hint="use formats nearer to 1")
-    q: OutputQuantizer = module.quantizer
-    assert isinstance(q.format, FixedPoint)
-    op = ops.Linear(
-        weight=_codes(weight, fmt),
-        weight_format=fmt,
-        bias=_biases(module, bias, bias_format, frac_bits),
-        accumulator=FixedPoint(MAX_BITS, frac_bits),
-        output=q.format,
-        rounding=q.rounding,
-        overflow=q.overflow,
-        low=q.format.min_code,
-        high=q.format.max_code,
-    )
-    check_accumulator(module, op, context)
-    return op
-
-
-def _codes(values: torch.Tensor, fmt: FixedPoint) -> IntArray:
-    return fmt.to_integers(values.detach().cpu().numpy())
-
-
-def _biases(module: nn.Linear, bias: torch.Tensor | None, fmt: FixedPoint | None, frac_bits: int) -> IntArray:
-    if bias is None or fmt is None:
-        return np.zeros(module.out_features, dtype=np.int64)
-    codes = _codes(bias, fmt)
-    shift = frac_bits - fmt.frac_bits
-    if fmt.total_bits + shift > MAX_BITS and codes.any():
-        raise CreatorError(
-            f"its bias, {fmt}, needs over {MAX_BITS} bits on the products' grid of 2**-{frac_bits}",
-            hint="use formats whose fractional bits lie closer together",
-        )
-    return codes << shift if codes.any() else codes
 
 
 def relu_op(module: torch.nn.Module, context: Context) -> ops.Op:
@@ -148,8 +87,11 @@ def lookup_op(module: nn.Lookup, context: Context) -> ops.Op:
 
 MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.Quantize: quantize_op,
-    nn.Linear: linear_op,
-    nn.BatchNorm1d: relu_op,  # never called: lowered together with the linear layer before it
+    nn.Linear: weighted_ops,
+    nn.Conv1d: weighted_ops,
+    nn.Conv2d: weighted_ops,
+    nn.BatchNorm1d: relu_op,  # never called: lowered together with the layer before it
+    nn.BatchNorm2d: relu_op,
     nn.ReLU: relu_op,
     nn.HardTanh: hard_tanh_op,
     nn.Lookup: lookup_op,
@@ -180,10 +122,11 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
 """Known modules and what they become; ``None``: at most a reshape."""
 
 _HINTS: dict[type[torch.nn.Module], str] = {
-    nn.Conv1d: "convolutions train, but have no hardware yet",
-    nn.Conv2d: "convolutions train, but have no hardware yet",
     torch.nn.Linear: "use creator.nn.Linear, or creator.prepare(model, example_input)",
+    torch.nn.Conv1d: "use creator.nn.Conv1d, or creator.prepare(model, example_input)",
+    torch.nn.Conv2d: "use creator.nn.Conv2d, or creator.prepare(model, example_input)",
     torch.nn.BatchNorm1d: "use creator.nn.BatchNorm1d",
+    torch.nn.BatchNorm2d: "use creator.nn.BatchNorm2d",
     torch.nn.Sigmoid: "use creator.nn.Sigmoid",
     torch.nn.Tanh: "use creator.nn.Tanh",
     torch.nn.SiLU: "use creator.nn.SiLU",

@@ -10,24 +10,33 @@ import torch
 from creator import nn, ops
 from creator.affine import Format
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, Overflow, Rounding, bits_for
+from creator.formats import FixedPoint, IntArray, Overflow, Rounding, bits_for
 from creator.nn.requantize import Requantizer, zero_of
+from creator.nn.weighted import Weighted
 from creator.ops import Interval, TensorType
 from creator.ops.base import MAX_BITS
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a handler knows about where its module stands: the type of the module's input."""
+    """What a handler knows about where its module stands.
+
+    Args:
+        input: type of the node that the module reads.
+        columns: where that node has each of the input's elements, if they are in another order.
+    """
 
     input: TensorType
+    columns: IntArray | None = None
 
 
-def requantized_ops(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> list[ops.Op]:
+def requantized_ops(
+    module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, context: Context
+) -> tuple[ops.Linear, ops.Rescale]:
     """``clip(round(sum * M / 2**n) + z)`` by the very integers that eval mode computes with; see creator.nn.requantize."""
     x = _known_input(module, context)
     requantizer = module._requantizer((x, module.weight_format, module.output_format))
-    codes = requantizer.weights(weight)
+    codes = rows_of(requantizer.weights(weight))
     sums = np.zeros(len(codes), dtype=np.int64) if bias is None else requantizer.biases(bias)
     zero = zero_of(x)
     if zero:  # the sum of w * (q - zero), as hardware computes with q
@@ -39,7 +48,7 @@ def requantized_ops(module: nn.Linear, weight: torch.Tensor, bias: torch.Tensor 
     fmt = FixedPoint(bits, linear.accumulator.frac_bits)
     linear = _exact(codes, requantizer, sums, x.frac_bits, fmt)
     check_accumulator(module, linear, context)
-    return [linear, _rescale(requantizer)]
+    return linear, _rescale(requantizer)
 
 
 def rescale_op(module: nn.Quantize, context: Context) -> ops.Op:
@@ -50,7 +59,7 @@ def rescale_op(module: nn.Quantize, context: Context) -> ops.Op:
     return _rescale(requantizer)
 
 
-def _known_input(module: nn.Linear | nn.Quantize, context: Context) -> Format:
+def _known_input(module: Weighted | nn.Quantize, context: Context) -> Format:
     """The format of the input; refused if the module, whose eval mode computes with it, does not know it."""
     if module.input_format != context.input.format:
         raise CreatorError(
@@ -64,6 +73,11 @@ def _rescale(requantizer: Requantizer) -> ops.Rescale:
     factors, shift = requantizer.multiplier
     output = requantizer.output
     return ops.Rescale(np.array(factors, dtype=np.int64), shift, output, requantizer.rounding, output.min_code, output.max_code)
+
+
+def rows_of(weight: IntArray) -> IntArray:
+    """Weights of shape (outputs, inputs, *kernel) as rows, the inputs of a tap side by side."""
+    return np.moveaxis(weight, 1, -1).reshape(len(weight), -1)
 
 
 def _exact(
@@ -80,7 +94,7 @@ def _exact(
     )
 
 
-def check_accumulator(module: nn.Linear, op: ops.Linear, context: Context) -> None:
+def check_accumulator(module: Weighted, op: ops.Linear, context: Context) -> None:
     """Refuses a layer whose sum may need more bits than its ``accumulator`` allows."""
     if module.accumulator is None:
         return

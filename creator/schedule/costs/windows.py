@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from creator.formats import bits_for
 from creator.ops import Conv, Interval, Lanes, Permute, TensorType, beats
 from creator.ops.window import Ring

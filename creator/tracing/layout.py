@@ -1,0 +1,99 @@
+"""In which order a traced value's elements are stored.
+
+torch puts channels first, graphs have them last. So a traced value knows how it follows from the node that has its elements:
+transposed, then reshaped. Nothing moves until something needs the elements in another order; a linear layer never does, since
+its columns can be exchanged instead.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from creator.formats import IntArray
+from creator.graph import Builder
+from creator.ops import Permute, Reshape
+from creator.ops.permute import inverse, moves_nothing
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of the model.
+
+    Args:
+        name: the graph's node that has its elements.
+        shape: of one sample, as torch has it.
+        axes: the node's result transposed by these, and reshaped to ``shape``, is the value; ``None``: it is only reshaped.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    axes: tuple[int, ...] | None = None
+
+    def renamed(self, name: str) -> Value:
+        """The value after something elementwise, whose result is the node ``name``."""
+        return Value(name, self.shape, self.axes)
+
+
+def channels_first(rank: int) -> tuple[int, ...]:
+    """The axes that bring a channels-last sample of that rank into torch's order."""
+    return (rank - 1, *range(rank - 1))
+
+
+def natural(builder: Builder, value: Value, paths: tuple[str, ...]) -> Value:
+    """``value`` with its elements in torch's order, and their node in its shape."""
+    name = value.name
+    if value.axes is not None:
+        name = _permuted(builder, name, value.axes, paths)
+    return Value(_reshaped(builder, name, value.shape, paths), value.shape)
+
+
+def channels_last(builder: Builder, value: Value, paths: tuple[str, ...]) -> Value:
+    """``value`` with a node in the order (..., channels)."""
+    order = channels_first(len(value.shape))
+    stored = builder.type_of(value.name).shape
+    if value.axes == order and tuple(stored[axis] for axis in order) == value.shape:
+        return value
+    name = natural(builder, value, paths).name
+    return Value(_permuted(builder, name, inverse(order), paths), value.shape, order)
+
+
+def reshaped(builder: Builder, value: Value, shape: tuple[int, ...], paths: tuple[str, ...]) -> Value:
+    """``value`` in another shape, its elements in the same order."""
+    if value.axes is None:
+        return Value(_reshaped(builder, value.name, shape, paths), shape)
+    return Value(value.name, shape, value.axes)
+
+
+def permuted(builder: Builder, value: Value, axes: tuple[int, ...], paths: tuple[str, ...]) -> Value:
+    """``value`` transposed."""
+    stored = builder.type_of(value.name).shape
+    before = value.axes if value.axes is not None else tuple(range(len(stored)))
+    if tuple(stored[axis] for axis in before) != value.shape:  # it was reshaped in between
+        value = natural(builder, value, paths)
+        before = tuple(range(len(value.shape)))
+    after = tuple(before[axis] for axis in axes)
+    shape = tuple(value.shape[axis] for axis in axes)
+    return Value(value.name, shape, None if after == tuple(sorted(after)) else after)
+
+
+def flat(builder: Builder, value: Value, paths: tuple[str, ...]) -> tuple[str, IntArray | None]:
+    """A node with the elements of ``value`` in one axis, in whatever order they are; and where each is, if elsewhere."""
+    stored = builder.type_of(value.name).shape
+    name = _reshaped(builder, value.name, (math.prod(stored),), paths)
+    if value.axes is None:
+        return name, None
+    return name, np.arange(math.prod(stored)).reshape(stored).transpose(value.axes).ravel()
+
+
+def _permuted(builder: Builder, name: str, axes: tuple[int, ...], paths: tuple[str, ...]) -> str:
+    stored = builder.type_of(name).shape
+    if moves_nothing(axes, stored):
+        return _reshaped(builder, name, tuple(stored[axis] for axis in axes), paths)
+    return builder.add(Permute(axes), name, paths)
+
+
+def _reshaped(builder: Builder, name: str, shape: tuple[int, ...], paths: tuple[str, ...]) -> str:
+    return name if builder.type_of(name).shape == shape else builder.add(Reshape(shape), name, paths)

@@ -1,0 +1,126 @@
+"""Layers with weights as operations: fully connected ones and convolutions, alone or with a normalisation folded in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from creator import nn, ops
+from creator.affine import Affine
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, IntArray
+from creator.nn.requantize import zero_of
+from creator.nn.slots import OutputQuantizer
+from creator.nn.weighted import Weighted
+from creator.ops.base import MAX_BITS
+from creator.tracing.requantized import Context, check_accumulator, requantized_ops, rows_of
+
+Made = Sequence[ops.Op]
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
+
+
+def weighted_ops(module: Weighted, context: Context) -> Made:
+    """A layer with its own parameters."""
+    return _made(module, module.weight, module.bias, context)
+
+
+def folded_ops(layer: Weighted, norm: nn.BatchNorm1d | nn.BatchNorm2d, context: Context) -> Made:
+    """A layer with the batch normalisation after it folded in, by the code that eval mode runs."""
+    return _made(layer, *norm.folded(layer), context)
+
+
+def _made(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> Made:
+    """A matrix product of the layer's rows, each row being an output's weights; over windows where it is a convolution."""
+    formats = (context.input.format, module.weight_format, module.output_format)
+    if any(isinstance(fmt, Affine) for fmt in formats):
+        first, *rest = requantized_ops(module, weight, bias, context)
+    else:
+        first, rest = _linear(module, weight, bias, context), []
+    if context.columns is not None:
+        first = _with_columns(first, context.columns)
+    if isinstance(module, CONVOLUTIONS):
+        first = _over_windows(module, first, context)
+    return [first, *rest]
+
+
+def _linear(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> ops.Linear:
+    fmt = module.weight_format
+    assert isinstance(fmt, FixedPoint)
+    assert isinstance(context.input.format, FixedPoint)
+    bias_format = None if bias is None else module.bias_format_of(bias)
+    weight, bias = module.quantized(weight, bias, training=False)
+    frac_bits = context.input.format.frac_bits + fmt.frac_bits
+    if bias is not None:
+        assert bias_format is not None
+        frac_bits = max(frac_bits, bias_format.frac_bits)
+    if abs(frac_bits) > 126:
+        raise CreatorError(f"its products have {frac_bits} fractional bits", hint="use formats nearer to 1")
+    q: OutputQuantizer = module.quantizer
+    assert isinstance(q.format, FixedPoint)
+    op = ops.Linear(
+        weight=rows_of(_codes(weight, fmt)),
+        weight_format=fmt,
+        bias=_biases(len(weight), bias, bias_format, frac_bits),
+        accumulator=FixedPoint(MAX_BITS, frac_bits),
+        output=q.format,
+        rounding=q.rounding,
+        overflow=q.overflow,
+        low=q.format.min_code,
+        high=q.format.max_code,
+    )
+    check_accumulator(module, op, context)
+    return op
+
+
+def _with_columns(op: ops.Linear, columns: IntArray) -> ops.Linear:
+    """``op`` for inputs of which the i-th arrives at place ``columns[i]``."""
+    weight = np.empty_like(op.weight)
+    weight[:, columns] = op.weight
+    return dataclasses.replace(op, weight=weight)
+
+
+def _over_windows(module: nn.Conv1d | nn.Conv2d, op: ops.Linear, context: Context) -> ops.Conv:
+    """``op`` over the windows of a convolution."""
+    before, after = _padding(module)
+    fields = {field.name: getattr(op, field.name) for field in dataclasses.fields(op)}
+    return ops.Conv(
+        **fields,
+        kernel=tuple(module.kernel_size),
+        stride=tuple(module.stride),
+        dilation=tuple(module.dilation),
+        before=before,
+        after=after,
+        channel_groups=module.groups,
+        pad_code=zero_of(context.input.format),
+    )
+
+
+def _padding(module: nn.Conv1d | nn.Conv2d) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Padding at the ends of each spatial axis; of "same" the odd one goes to the end, as in torch."""
+    if module.padding == "valid":
+        return (0,) * len(module.kernel_size), (0,) * len(module.kernel_size)
+    if module.padding == "same":
+        totals = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
+        return tuple(total // 2 for total in totals), tuple(total - total // 2 for total in totals)
+    numbers = tuple(int(n) for n in module.padding)
+    return numbers, numbers
+
+
+def _codes(values: torch.Tensor, fmt: FixedPoint) -> IntArray:
+    return fmt.to_integers(values.detach().cpu().numpy())
+
+
+def _biases(outputs: int, bias: torch.Tensor | None, fmt: FixedPoint | None, frac_bits: int) -> IntArray:
+    if bias is None or fmt is None:
+        return np.zeros(outputs, dtype=np.int64)
+    codes = _codes(bias, fmt)
+    shift = frac_bits - fmt.frac_bits
+    if fmt.total_bits + shift > MAX_BITS and codes.any():
+        raise CreatorError(
+            f"its bias, {fmt}, needs over {MAX_BITS} bits on the products' grid of 2**-{frac_bits}",
+            hint="use formats whose fractional bits lie closer together",
+        )
+    return codes << shift if codes.any() else codes

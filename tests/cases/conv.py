@@ -1,0 +1,102 @@
+"""Convolutions: kernels, strides, padding, dilation, groups, lanes, one and two dimensions, scales, and what is beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from creator import Affine, FixedPoint, Overflow, Rounding, nn
+from tests.cases import Case, sequential
+
+F = FixedPoint
+EIGHT = F(8, 4)
+ROUNDINGS = [rounding for rounding in Rounding if rounding is not Rounding.STOCHASTIC]
+
+
+def conv(name: str, shape: tuple[int, ...], channels: int, kernel: Any, entry: FixedPoint = EIGHT, **arguments: Any) -> Case:
+    """A single convolution; ``lanes`` and ``packing`` are those of ``translate``."""
+    options: dict[str, Any] = {"lanes": {"1": arguments.pop("lanes")}} if "lanes" in arguments else {}
+    options |= {key: arguments.pop(key) for key in ("packing", "pipelining", "target") if key in arguments}
+    kind = nn.Conv1d if len(shape) == 2 else nn.Conv2d
+    settings = {"weight": F(6, 5), "output": F(8, 4)} | arguments
+    return Case(name, lambda: sequential(nn.Quantize(entry), kind(shape[0], channels, kernel, **settings)), shape, options)
+
+
+def normalised() -> torch.nn.Module:
+    """A small network with normalisations whose statistics are not trivial."""
+    model = sequential(
+        nn.Quantize(F(8, 4)),
+        nn.Conv2d(1, 4, 3, padding=1, weight=F(6, 5)),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 6, 3, stride=2, groups=2, weight=F(6, 5)),
+        nn.ReLU(),
+        nn.Conv2d(6, 4, 1, weight=F(6, 5)),
+        torch.nn.Flatten(),
+        nn.Linear(36, 3, weight=F(6, 5)),
+    )
+    model.train()
+    for _ in range(3):
+        model(2 * torch.randn(8, 1, 7, 8) + 0.5)
+    return model
+
+
+def scaled(
+    entry: Affine, weight: Affine, output: Affine | FixedPoint, kind: Callable[..., torch.nn.Module], shape: tuple[int, ...]
+) -> Callable[[], torch.nn.Module]:
+    """A convolution between arbitrary scales, as ``creator.convert`` would leave it."""
+
+    def make() -> torch.nn.Module:
+        layer: Any = kind(shape[0], 3, 3, padding=1, weight=weight, output=output)
+        layer.input_format = entry
+        return sequential(nn.Quantize(entry), layer)
+
+    return make
+
+
+CASES = [
+    conv("3 x 3", (2, 5, 6), 3, 3),
+    conv("3 x 3, padded", (2, 5, 4), 3, 3, padding=1),
+    conv("one pixel", (1, 1, 1), 1, 1),
+    conv("one pixel, padded", (2, 1, 1), 1, 3, padding=1),
+    conv("one pixel, padded as far as it goes", (1, 1, 2), 1, (3, 2), padding=(2, 1)),
+    conv("one window", (2, 3, 4), 2, (3, 4)),
+    conv("padded as far as it goes", (1, 3, 2), 2, (3, 2), padding=(2, 1)),
+    conv("wide stride that leaves pixels over", (2, 8, 7), 2, 2, stride=(3, 4)),
+    conv("stride beyond the kernel", (2, 7, 7), 3, 1, stride=3),
+    conv("stride, padding, lanes", (4, 6, 7), 4, (3, 2), stride=2, padding=(1, 0), lanes=(2, 4)),
+    conv("same, even kernel", (2, 5, 5), 2, (2, 4), padding="same"),
+    conv("valid", (2, 4, 5), 2, 2, padding="valid"),
+    conv("dilated", (2, 7, 6), 2, 3, dilation=(2, 1), padding=(2, 0)),
+    conv("dilated, same", (1, 6, 5), 2, 3, dilation=2, padding="same"),
+    conv("groups", (4, 5, 4), 6, 3, groups=2, padding=1),
+    conv("groups, lanes", (4, 5, 4), 8, 3, groups=2, padding=1, lanes=(2, 4)),
+    conv("depthwise", (4, 5, 4), 4, 3, groups=4, padding=1),
+    conv("depthwise, two outputs a channel", (3, 4, 4), 6, 3, groups=3),
+    conv("pointwise", (5, 3, 4), 4, 1),
+    conv("pointwise, all lanes", (4, 3, 4), 4, 1, lanes=(4, 4)),
+    conv("all lanes, padded", (4, 4, 4), 4, 3, padding=1, lanes=(4, 4)),
+    conv("all outputs of one input", (1, 5, 5), 4, 3, padding=1, lanes=(1, 4)),
+    conv("packed products", (2, 5, 4), 4, 3, padding=1, lanes=(1, 2), packing=True, target="ecp5-25k", weight=F(4, 3)),
+    conv("pipelined", (2, 4, 4), 2, 2, pipelining=True),
+    conv("two-bit weights", (2, 5, 4), 3, 3, weight=F(2, 1)),
+    conv("no bias", (2, 4, 4), 3, 2, bias=False),
+    conv("one filter", (3, 4, 4), 1, 3),
+    conv("deep weights", (17, 3, 2), 64, 1, weight=F(4, 3)),
+    conv("deep weights, padded", (16, 2, 2), 24, (2, 2), padding=1, weight=F(4, 3)),
+    conv("unsigned input, padded", (2, 4, 5), 2, 3, F(7, 7, signed=False), padding=1),
+    conv("symmetric", (2, 4, 4), 2, 3, F(6, 3, symmetric=True), output=F(6, 3, symmetric=True), padding=1),
+    *(conv(f"{rounding}", (2, 4, 4), 2, 3, padding=1, rounding=rounding) for rounding in ROUNDINGS),
+    conv("wrapping", (2, 4, 4), 2, 3, padding=1, output=F(6, 4), overflow=Overflow.WRAP),
+    conv("1-D", (3, 9), 4, 3),
+    conv("1-D, everything", (4, 11), 4, 3, stride=2, padding=3, dilation=2, groups=2, lanes=(2, 1)),
+    conv("1-D, same", (2, 6), 3, 4, padding="same"),
+    conv("1-D, one element", (1, 1), 2, 1),
+    Case("normalised, strided, grouped, flattened", normalised, (1, 7, 8)),
+    Case("affine, zero point in the padding", scaled(Affine(0.05, 7, 8, signed=False), Affine(0.02, 0, 6),
+         Affine(0.11, 3, 8, signed=False), nn.Conv2d, (2, 4, 3)), (2, 4, 3)),
+    Case("affine, a scale for each channel, 1-D", scaled(Affine(0.05, -3, 8), Affine((0.02, 0.011, 0.3), 0, 6, axis=0),
+         Affine(0.11, 0, 8), nn.Conv1d, (2, 6)), (2, 6)),
+]  # fmt: skip
