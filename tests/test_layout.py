@@ -114,7 +114,7 @@ def test_every_node_without_hardware_is_known_by_its_timing() -> None:
     graph = of_everything()
     for node in graph.nodes:
         assert (node.op.timing(graph.input_types(node), Lanes()) is not None) == has_core(node.op.name)
-    assert {node.op.name for node in graph.nodes} == set(REGISTRY)
+    assert {node.op.name for node in graph.nodes} <= set(REGISTRY)
 
 
 def stems(folder: str, suffix: str) -> set[str]:
@@ -122,14 +122,17 @@ def stems(folder: str, suffix: str) -> set[str]:
 
 
 def test_no_operation_is_an_orphan() -> None:
-    assert stems("creator/ops", ".py") == {*REGISTRY, "base"}
+    assert stems("creator/ops", ".py") == {*REGISTRY, "base", "window"}
     assert stems("tests/cases", ".py") == set(REGISTRY)
 
 
 def test_every_operation_class_is_registered() -> None:
-    assert {kind.__name__ for kind in Op.__subclasses__() if kind.__module__.startswith("creator.")} == {
-        kind.__name__ for kind in REGISTRY.values()
-    }
+    found, rest = set(), list(Op.__subclasses__())
+    while rest:
+        kind = rest.pop()
+        rest += kind.__subclasses__()
+        found |= {kind} if kind.__module__.startswith("creator.") else set()
+    assert {kind.__name__ for kind in found} == {kind.__name__ for kind in REGISTRY.values()}
     assert REGISTRY["lookup"] is Lookup
 
 

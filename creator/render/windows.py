@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,16 +27,39 @@ class Order:
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop of more than one turn; ``inner`` has the flags of the loops inside it."""
+    """A loop of more than one turn, which turns where all of ``cause`` are 1."""
 
-    name: Identifier
+    name: str
     count: int
-    inner: AllOf
+    cause: AllOf
 
     @property
     def bits(self) -> int:
         """Width of its counter."""
         return address_bits(self.count)
+
+    @property
+    def count_name(self) -> Identifier:
+        """Its counter."""
+        return Identifier(f"{self.name}_count")
+
+    @property
+    def ends(self) -> Identifier:
+        """What says that it is in its last turn."""
+        return Identifier(f"{self.name}_ends")
+
+    @property
+    def turns(self) -> Identifier:
+        """What says that it turns."""
+        return Identifier(f"{self.name}_turns")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value for where ``flags`` are not all 1, and those of the choices before it are; the last one has none."""
+
+    value: Identifier | Bits
+    flags: AllOf | None
 
 
 def window_values(ring: Ring, order: Order, fmt: Format, lanes: int, pad_code: int, marks_first: bool) -> dict[str, Any]:
@@ -78,14 +103,13 @@ def window_values(ring: Ring, order: Order, fmt: Format, lanes: int, pad_code: i
         "marks_first": marks_first,
         "padded": ring.window.padded,
         "padding_beat": Bits(sum((pad_code & ((1 << bits) - 1)) << (bits * lane) for lane in range(lanes)), bits * lanes),
-        "loops": [Loop(Identifier(name), counts[name], _flags(names[:index])) for index, name in enumerate(names)],
+        "loops": _loops(names, counts),
         "row_loops": _flags(_among(names, "beat", "column", "line")),
         "window_loops": _after("ends_row", _among(names, "again", "part")),
         "frame_loops": _after("ends_window", _among(names, "x", "y")),
-        "line_loops": _flags(_among(names, "beat", "column")),
-        "corner_loops": _flags(_among(names, "beat", "column", "line", "again")),
+        "corner_moves": _after("advance", _among(names, "beat", "column", "line", "again")),
         "has_line": "line" in names,
-        "moves": _moves(ring, order, names, places),
+        **_moves(ring, order, names, places),
         "axes": _axes(ring, names),
         "stays": Bits(0, count_bits),
         "stays_stores": Bits(1, count_bits),
@@ -108,7 +132,7 @@ def _after(first: str, names: list[str]) -> AllOf:
     return AllOf((Identifier(first), *_flags(names).names))
 
 
-def _moves(ring: Ring, order: Order, names: list[str], places: int) -> list[dict[str, Any]]:
+def _moves(ring: Ring, order: Order, names: list[str], places: int) -> dict[str, list[Choice]]:
     """From where, and how far, the place moves on with each loop that may be the first not to end."""
     beats, jump = ring.beats // order.blocks, ring.jump
     back = (order.blocks - 1) * beats
@@ -122,25 +146,43 @@ def _moves(ring: Ring, order: Order, names: list[str], places: int) -> list[dict
         "y": ("corner", jump.row - back),
         "": ("corner", jump.frame - back),
     }
-    return [
-        {
-            "loop": Identifier(name) if name else None,
-            "origin": Identifier(steps[name][0]),
-            "distance": Bits(steps[name][1] % ring.depth, places + 1),
-            "around": Bits(steps[name][1] % ring.depth - ring.depth, places + 1),
-        }
-        for name in [*names, ""]
-    ]
+    chain = [*names, ""]
+    around = {name: steps[name][1] % ring.depth - ring.depth for name in chain}
+    return {
+        "origins": _choices(chain, [Identifier(steps[name][0]) for name in chain]),
+        "distances": _choices(chain, [Bits(steps[name][1] % ring.depth, places + 1) for name in chain]),
+        "arounds": _choices(chain, [Bits(around[name], places + 1) for name in chain]),
+    }
+
+
+def _choices(chain: list[str], values: Sequence[Identifier | Bits]) -> list[Choice]:
+    """The value of the first loop of ``chain`` that is not in its last turn; neighbours with the same value are one choice."""
+    found = []
+    for value, same in itertools.groupby(zip(chain, values, strict=True), key=lambda pair: pair[1]):
+        names = [name for name, _ in same]
+        found.append(Choice(value, _flags(names) if "" not in names else None))
+    return found
+
+
+def _loops(names: list[str], counts: dict[str, int]) -> list[Loop]:
+    """The loops, each turning when the one inside it ends."""
+    found: list[Loop] = []
+    for name in names:
+        cause = AllOf((found[-1].turns, found[-1].ends)) if found else AllOf((Identifier("advance"),))
+        found.append(Loop(name, counts[name], cause))
+    return found
 
 
 def _jumps(ring: Ring, names: list[str], bits: int) -> list[dict[str, Any]]:
     """How much less there is from the base on, when a window ends."""
     by_loop = {"x": ring.jump.window, "y": ring.jump.row, "": ring.jump.frame}
-    return [
-        {"loop": Identifier(name) if name else None, "idle": Bits(-jump, bits), "stores": Bits(1 - jump, bits)}
-        for name, jump in by_loop.items()
-        if name in names or not name
-    ]
+    chain = [name for name in by_loop if name in names or not name]
+    choices = _choices(chain, [Bits(-by_loop[name], bits) for name in chain])
+    found = []
+    for choice in choices:
+        assert isinstance(choice.value, Bits)
+        found.append({"flags": choice.flags, "idle": choice.value, "stores": Bits(choice.value.value + 1, bits)})
+    return found
 
 
 def _axes(ring: Ring, names: list[str]) -> list[dict[str, Any]]:
@@ -158,7 +200,7 @@ def _axes(ring: Ring, names: list[str]) -> list[dict[str, Any]]:
                     "name": Identifier(name),
                     "loop": Identifier(loop) if loop in names else None,
                     "place_loop": Identifier(name) if name in names else None,
-                    "turns": _flags(_among(names, *turns)),
+                    "turns": _after("advance", _among(names, *turns)),
                     "stays": _after("ends_window", _among(names, *ends)),
                     "before": before[index],
                     "after": after[index],

@@ -131,7 +131,7 @@ def test_lanes_of_single_layers() -> None:
             {"nothing": 2},
             "^schedule: lanes are given for 'nothing', .* .hint: choose among body.fc, body.act, head",
         ),
-        ({"head": (6, 1)}, r"^head: lanes=\(6, 1\) is not possible .hint: give \(inputs, outputs\) of at most \(5, 4\)"),
+        ({"head": (6, 1)}, r"^head: lanes=\(6, 1\) is not possible .hint: give \(inputs, outputs\) of 1 to 5 and 1 to 4"),
         ({"head": (0, 1)}, "^head: lanes"),
         ({"head": (1, 1, 1)}, "^head: lanes"),
         ({"head": (1.0, 1)}, "^head: lanes"),

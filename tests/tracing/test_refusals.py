@@ -60,7 +60,9 @@ def custom(forward, where: str, what: str, hint: str = "hint: ") -> None:
     ("layer", "hint"),
     [
         (torch.nn.Linear(4, 2), "use creator.nn.Linear"),
-        (torch.nn.Conv2d(1, 1, 1), "creator.nn has Quantize, Linear"),
+        (torch.nn.Conv1d(1, 1, 1), "use creator.nn.Conv1d"),
+        (torch.nn.Conv2d(1, 1, 1), "use creator.nn.Conv2d"),
+        (torch.nn.Conv3d(1, 1, 1), "creator.nn has Quantize, Linear"),
         (torch.nn.LSTM(4, 2), "creator.nn has"),
         (torch.nn.Sigmoid(), "use creator.nn.Sigmoid"),
         (torch.nn.Tanh(), "use creator.nn.Tanh"),
