@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from creator.diagnostics import compare, summarize
     from creator.export import export_project
     from creator.graph import Graph, load
+    from creator.importing import from_torch_ao
     from creator.preparation import QConfig, QConfigMapping, Target, calibrate, convert, prepare
     from creator.render import Design, estimate, translate
     from creator.simulation import simulate
@@ -38,6 +39,7 @@ _LAZY = {
     "export_project": "creator.export",
     "Graph": "creator.graph",
     "load": "creator.graph",
+    "from_torch_ao": "creator.importing",
     "trace": "creator.tracing",
     "Design": "creator.render",
     "estimate": "creator.render",
@@ -64,6 +66,7 @@ __all__ = [
     "convert",
     "estimate",
     "export_project",
+    "from_torch_ao",
     "load",
     "nn",
     "optim",

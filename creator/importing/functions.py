@@ -1,0 +1,232 @@
+"""What each known function and method of torch becomes: the explicit list. The names are those of torch."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from typing import Any
+
+import torch
+import torch.fx
+import torch.nn.functional as F
+
+from creator.errors import CreatorError
+from creator.importing import activations, layers, shapes
+from creator.importing.formats import Weight, activation, range_of, same_range
+from creator.importing.reader import Handler, Pending, Reader, Value
+
+# Quantization.
+
+
+def quantize(r: Reader, input: Any, scale: Any, zero_point: Any, dtype: Any) -> Value:
+    """``torch.quantize_per_tensor``."""
+    return r.quantize(input, activation(scale, zero_point, *range_of(dtype)))
+
+
+def dequantize(r: Reader, input: Any) -> Value | Weight:
+    """From a quantized tensor to floating point."""
+    if isinstance(input, torch.Tensor) and input.is_quantized:
+        return Weight.of_tensor(input)
+    node, fmt = r.formatted(input)
+    return Value(node, fmt, floating=True)
+
+
+def decomposed_quantize(
+    r: Reader, input: Any, scale: Any, zero_point: Any, quant_min: int, quant_max: int, dtype: Any = None
+) -> Value:
+    """``quantized_decomposed.quantize_per_tensor``, whose result is a tensor of integers."""
+    return r.quantize(input, activation(scale, zero_point, quant_min, quant_max))
+
+
+def decomposed_dequantize(
+    r: Reader, input: Any, scale: Any, zero_point: Any, quant_min: int, quant_max: int, dtype: Any = None, *,
+    out_dtype: Any = None,
+) -> Value | Weight:  # fmt: skip
+    """``quantized_decomposed.dequantize_per_tensor``; of a constant it gives weights."""
+    if isinstance(input, torch.Tensor):
+        return Weight.of_codes(input, scale, zero_point, None, quant_min, quant_max)
+    node, fmt = r.formatted(input)
+    read = activation(scale, zero_point, quant_min, quant_max)
+    if read != fmt:
+        raise CreatorError(f"it reads {fmt} as {read}", hint="quantize and dequantize with the same scale")
+    return Value(node, fmt, floating=True)
+
+
+def decomposed_dequantize_channels(
+    r: Reader, input: Any, scales: Any, zero_points: Any, axis: int, quant_min: int, quant_max: int, dtype: Any = None, *,
+    out_dtype: Any = None,
+) -> Weight:  # fmt: skip
+    """``quantized_decomposed.dequantize_per_channel`` of constant weights."""
+    if not isinstance(input, torch.Tensor):
+        raise CreatorError("has a scale for each channel of an activation", hint="use one scale for activations")
+    zeros = torch.zeros_like(scales, dtype=torch.int64) if zero_points is None else zero_points
+    return Weight.of_codes(input, scales, zeros, axis, quant_min, quant_max)
+
+
+# Layers with weights.
+
+
+def linear(r: Reader, input: Any, weight: Any, bias: Any = None) -> Pending:
+    """A linear layer between a dequantization and a quantization."""
+    node, fmt = r.formatted(input)
+    quantized, shift = _weight(weight), _bias(bias)
+    return r.pending(lambda output: layers.linear(quantized, shift, fmt, output, r.multiplier_bits), node)
+
+
+def convolution(
+    r: Reader, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Pending:
+    """A convolution between a dequantization and a quantization."""
+    node, fmt = r.formatted(input)
+    quantized, shift = _weight(weight), _bias(bias)
+    axes = quantized.codes.ndim - 2
+    given = {"stride": stride, "padding": padding, "dilation": dilation}
+    sizes = {name: size if isinstance(size, str) else each(size, axes) for name, size in given.items()}
+    return r.pending(
+        lambda output: layers.convolution(quantized, shift, fmt, output, r.multiplier_bits, **sizes, groups=groups), node
+    )
+
+
+def each(size: Any, axes: int) -> tuple[int, ...]:
+    """A number for each axis, from one for all or a list of them."""
+    sizes = tuple(size) if isinstance(size, (tuple, list)) else (size,)
+    return sizes * axes if len(sizes) == 1 else sizes
+
+
+def _weight(weight: Any) -> Weight:
+    if not isinstance(weight, Weight):
+        raise CreatorError("its weights are not quantized constants", hint="quantize the weights, and convert")
+    return weight
+
+
+def _bias(bias: Any) -> torch.Tensor | None:
+    if bias is not None and not (isinstance(bias, torch.Tensor) and bias.is_floating_point()):
+        raise CreatorError("its bias is not a constant in floating point", hint="leave the bias unquantized")
+    return bias
+
+
+def packed(kind: str, rectified: bool) -> Handler:
+    """``torch.ops.quantized.linear`` and the like, whose weights are packed with the bias."""
+
+    def handler(r: Reader, input: Any, weights: Any, scale: Any, zero_point: Any) -> Value:
+        node, fmt = r.formatted(input)
+        weight, bias = (weights.unpack() if kind == "conv" else torch.ops.quantized.linear_unpack(weights))[:2]
+        output = activation(scale, zero_point, *same_range(fmt))
+        quantized = Weight.of_tensor(weight)
+        if kind == "linear":
+            layer: torch.nn.Module = layers.linear(quantized, bias, fmt, output, r.multiplier_bits)
+        else:
+            given = {name: tuple(getattr(weights, name)()) for name in ("stride", "padding", "dilation")}
+            sizes = {name: size[-(quantized.codes.ndim - 2) :] for name, size in given.items()}
+            layer = layers.convolution(quantized, bias, fmt, output, r.multiplier_bits, **sizes, groups=int(weights.groups()))
+        node = r.place(layer, node)
+        return Value(activations.limited(r, r.where, 0.0, None)(node, output) if rectified else node, output)
+
+    return handler
+
+
+FUNCTIONS: dict[str, Handler] = {
+    "quantize_per_tensor": quantize,
+    "dequantize": dequantize,
+    "quantized_decomposed.quantize_per_tensor": decomposed_quantize,
+    "quantized_decomposed.dequantize_per_tensor": decomposed_dequantize,
+    "quantized_decomposed.dequantize_per_channel": decomposed_dequantize_channels,
+    "linear": linear,
+    "conv1d": convolution,
+    "conv2d": convolution,
+    "quantized.linear": packed("linear", False),
+    "quantized.linear_relu": packed("linear", True),
+    "quantized.conv1d": packed("conv", False),
+    "quantized.conv1d_relu": packed("conv", True),
+    "quantized.conv2d": packed("conv", False),
+    "quantized.conv2d_relu": packed("conv", True),
+    "relu": activations.relu,
+    "relu_": activations.relu,
+    "relu6": activations.relu6,
+    "quantized.relu6": activations.relu6,
+    "hardtanh": activations.hardtanh,
+    "hardtanh_": activations.hardtanh,
+    "clamp": activations.clamp,
+    "clip": activations.clamp,
+    "sigmoid": activations.sigmoid,
+    "tanh": activations.tanh,
+    "hardsigmoid": activations.hardsigmoid,
+    "leaky_relu": activations.leaky_relu,
+    "elu": activations.elu,
+    "gelu": activations.gelu,
+    "silu": activations.in_floating_point(F.silu),
+    "mish": activations.in_floating_point(F.mish),
+    "hardswish": activations.in_floating_point(F.hardswish),
+    "hardswish_": activations.in_floating_point(F.hardswish),
+    "quantized.sigmoid": activations.quantized_sigmoid,
+    "quantized.hardswish": activations.quantized_hardswish,
+    "quantized.leaky_relu": activations.quantized_leaky_relu,
+    "quantized.elu": activations.quantized_elu,
+    "flatten": shapes.reshaping("flatten"),
+    "reshape": shapes.reshaping("reshape"),
+    "view": shapes.reshaping("reshape"),
+    "unsqueeze": shapes.reshaping("unsqueeze"),
+    "squeeze": shapes.reshaping("squeeze"),
+    "unflatten": shapes.reshaping("unflatten"),
+    "ravel": shapes.reshaping("ravel"),
+    "permute": shapes.reshaping("permute"),
+    "transpose": shapes.reshaping("transpose"),
+    "contiguous": shapes.same,
+    "clone": shapes.same,
+    "dropout": shapes.dropout,
+    "size": shapes.size,
+    "getattr": shapes.attribute,
+    "getitem": shapes.arithmetic(operator.getitem),
+    "mul": shapes.arithmetic(operator.mul),
+    "floordiv": shapes.arithmetic(operator.floordiv),
+    "add": shapes.arithmetic(operator.add),
+}
+"""By the name of the function, of the method, or of the operator; ``aten`` is left out of the latter."""
+
+FOLDED = {"quantize_per_tensor", "quantize_per_channel", "quantized_decomposed.quantize_per_tensor",
+          "quantized_decomposed.quantize_per_channel"}  # fmt: skip
+"""Functions of constants that are called: with them reference models quantize their weights."""
+
+_CALLABLES: dict[Any, str] = {getattr: "getattr"}
+for _name in sorted({*FUNCTIONS, *FOLDED}):
+    for _place in (torch, F, operator):
+        if hasattr(_place, _name):
+            _CALLABLES[getattr(_place, _name)] = _name
+
+
+def function_name(target: Any) -> str:
+    """The name under which :data:`FUNCTIONS` has a function, a method or an operator; that of another one as torch says it."""
+    if isinstance(target, str):
+        return target
+    if isinstance(target, torch._ops.OpOverload):
+        return str(target._schema.name).replace("::", ".").removeprefix("aten.")
+    if isinstance(target, torch._ops.OpOverloadPacket):
+        return str(target._qualified_op_name).replace("::", ".").removeprefix("aten.")
+    return _CALLABLES.get(target, f"{getattr(target, '__name__', target)} of {getattr(target, '__module__', 'Python')}")
+
+
+def call(r: Reader, node: torch.fx.Node) -> Any:
+    """The value of a call of a function or a method."""
+    name = function_name(node.target)
+    args, kwargs = r.arguments(node.args), r.arguments(node.kwargs)
+    if name in FOLDED and not any(isinstance(r.values[n], (Value, Pending)) for n in node.all_input_nodes):
+        return node.target(*args, **kwargs) if callable(node.target) else getattr(args[0], name)(*args[1:], **kwargs)
+    handler = FUNCTIONS.get(name)
+    if handler is None:
+        raise CreatorError(f"the operation {name} is not supported", hint="docs/torch-ao.md lists what is")
+    if name in ("view", "reshape"):
+        args = _any_batch(node, args)
+    try:
+        bound = inspect.signature(handler).bind(r, *args, **kwargs)
+    except TypeError as error:
+        raise CreatorError(f"these arguments of {name} are not supported: {error}") from None
+    return handler(*bound.args, **bound.kwargs)
+
+
+def _any_batch(node: torch.fx.Node, args: Any) -> Any:
+    """An exported graph writes the batch size of its example into every shape: -1 in its place, if no other size is."""
+    first = next((n.meta.get("val") for n in node.graph.nodes if n.op == "placeholder"), None)
+    shapes = [arg for arg in args[1:2] if isinstance(arg, (tuple, list))]
+    if not isinstance(first, torch.Tensor) or not shapes or not shapes[0] or -1 in shapes[0] or shapes[0][0] != first.shape[0]:
+        return args
+    return (args[0], (-1, *shapes[0][1:]), *args[2:])
