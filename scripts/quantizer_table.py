@@ -79,6 +79,7 @@ FAMILIES: list[tuple[str, list[Row]]] = [
         ("`freeze_bn_stats`, `update_bn_stats`: `freeze_stats()`, `freeze_stats(False)`", "creator.nn:BatchNorm1d", FREE, "tests/nn/test_conv.py"),
         ("`QuantStub`, `DeQuantStub`, `QuantWrapper`", "creator.nn:QuantWrapper", FREE, "tests/preparation/test_prepare.py"),
         ("integer linear", "creator.nn.requantize:Requantizer", MULTIPLIER, "tests/nn/test_requantize.py"),
+        ("converted models, eager, FX, PT2E", "creator:from_torch_ao", POWER, "tests/importing/test_linear.py"),
         ("numeric debugger", "creator:compare", FREE, "tests/diagnostics/test_compare.py"),
     ]),
     ("AMD Quark", [

@@ -44,6 +44,7 @@ LOADED = "import sys; print([name for name in ('torch', 'cocotb', 'jinja2', 'skl
         ("import creator.doctor; creator.doctor.examine()", "[]"),
         ("import creator; creator.trace, creator.nn", "['torch']"),
         ("import creator; creator.prepare, creator.convert, creator.summarize, creator.optim", "['torch']"),
+        ("import creator; creator.from_torch_ao", "['torch']"),
     ],
 )
 def test_imports_are_lazy(statement: str, loaded: str) -> None:
@@ -248,6 +249,7 @@ MAY_IMPORT = {
     "creator/batches.py": CORE | {"torch"},
     "creator/preparation": CORE
     | {"creator", "creator.batches", "creator.preparation", "creator.nn", "creator.quantize", "creator.tracing", "torch"},
+    "creator/importing": CORE | {"creator", "creator.importing", "creator.nn", "creator.tracing", "numpy", "torch"},
     "creator/diagnostics": GRAPH
     | {
         "creator",
@@ -285,6 +287,14 @@ def test_layers_import_only_what_lies_below(name: str) -> None:
     place = next(place for place in MAY_IMPORT if name == place or name.startswith(f"{place}/"))
     foreign = [module for module in module_level(TREES[name]) if module.split(".")[0] not in sys.stdlib_module_names]
     assert [module for module in foreign if not allowed(module, MAY_IMPORT[place])] == []
+
+
+def test_nothing_needs_torch_ao_or_torchao() -> None:
+    script = "import sys, creator; creator.from_torch_ao; import torch; a = set(sys.modules); print('torchao' in a)"
+    assert fresh(script) == ["False"]
+    for name, tree in TREES.items():
+        found = [module for node in ast.walk(tree) for module in imported(node)]
+        assert not [module for module in found if module.startswith(("torch.ao", "torchao"))], name
 
 
 def test_torch_is_nowhere_below_the_layers_that_train_and_trace() -> None:

@@ -43,6 +43,15 @@ def test_the_example_from_a_floating_point_model_runs_as_written(tmp_path: Path)
     assert done.stdout.splitlines()[-1].startswith("fixed<8,")
 
 
+def test_the_example_from_torch_ao_runs_as_written(tmp_path: Path) -> None:
+    found = re.search(r"<!-- example: torch.ao -->\s*```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert found is not None
+    (tmp_path / "example.py").write_text(found[1])
+    done = subprocess.run([sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "0 mismatches"
+
+
 def test_the_page_of_quantizers_is_up_to_date() -> None:
     script = [sys.executable, "scripts/quantizer_table.py", "--check"]
     done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.fx
-import torch.nn.functional as F
 
 from creator import nn
 from creator.affine import Format
@@ -77,13 +75,9 @@ def table(r: Reader, x: Any, make: Callable[[Format], torch.nn.Module], output: 
     return Value(r.place(make(output).eval(), node), output)
 
 
-def of(function: Callable[..., torch.Tensor], **arguments: Any) -> Callable[[Format], torch.nn.Module]:
-    """A table of ``function``."""
-    chosen: Any = function
-    if arguments:
-        chosen = functools.partial(function, **arguments)
-        chosen.__name__ = function.__name__
-    return lambda output: nn.Lookup(chosen, output)
+def of(layer: Callable[..., torch.nn.Module], **arguments: Any) -> Callable[[Format], torch.nn.Module]:
+    """How to make ``layer`` once its output's format is known."""
+    return lambda output: layer(**arguments, output=output)
 
 
 def unit_range(fmt: Format) -> Format:
@@ -110,7 +104,7 @@ def tanh(r: Reader, input: Any) -> Value | Pending:
 
 def hardsigmoid(r: Reader, input: Any, inplace: bool = False) -> Value | Pending:
     """The same for min(max(x + 3, 0), 6) / 6."""
-    return table(r, input, of(F.hardsigmoid), None if _floating(input) else unit_range(r.formatted(input)[1]))
+    return table(r, input, of(nn.HardSigmoid), None if _floating(input) else unit_range(r.formatted(input)[1]))
 
 
 def _floating(x: Any) -> bool:
@@ -120,25 +114,30 @@ def _floating(x: Any) -> bool:
 def leaky_relu(r: Reader, input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Value | Pending:
     """With the input's own format on quantized tensors."""
     output = None if _floating(input) else r.formatted(input)[1]
-    return table(r, input, of(F.leaky_relu, negative_slope=float(negative_slope)), output)
+    return table(r, input, of(nn.LeakyReLU, negative_slope=float(negative_slope)), output)
 
 
 def elu(r: Reader, input: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0, inplace: bool = False) -> Any:
     """In floating point only."""
     if (scale, input_scale) != (1, 1):
         raise CreatorError("scales of an ELU are not supported", hint="use torch.nn.ELU")
-    return table(r, input, of(F.elu, alpha=float(alpha)))
+    return table(r, input, of(nn.ELU, alpha=float(alpha)))
 
 
 def gelu(r: Reader, input: Any, approximate: str = "none") -> Value | Pending:
     """With the input's own scale on quantized tensors."""
     output = None if _floating(input) else r.formatted(input)[1]
-    return table(r, input, of(F.gelu, approximate=approximate), output)
+    return table(r, input, of(nn.GELU, approximate=approximate), output)
 
 
-def in_floating_point(function: Callable[..., torch.Tensor]) -> Handler:
+def softplus(r: Reader, input: Any, beta: float = 1.0, threshold: float = 20.0) -> Value | Pending:
+    """In floating point only."""
+    return table(r, input, of(nn.Softplus, beta=float(beta), threshold=float(threshold)))
+
+
+def in_floating_point(layer: Callable[..., torch.nn.Module]) -> Handler:
     """An activation without arguments, between a dequantization and a quantization."""
-    return lambda r, input, inplace=False: table(r, input, of(function))
+    return lambda r, input, inplace=False: table(r, input, of(layer))
 
 
 def scaled(r: Reader, x: Any, make: Callable[[Format], torch.nn.Module], scale: Any, zero_point: Any) -> Value | Pending:
@@ -153,14 +152,14 @@ def quantized_sigmoid(r: Reader, input: Any, output_scale: Any, output_zero_poin
 
 def quantized_hardswish(r: Reader, input: Any, output_scale: Any, output_zero_point: Any) -> Any:
     """``torch.ops.quantized.hardswish``."""
-    return scaled(r, input, of(F.hardswish), output_scale, output_zero_point)
+    return scaled(r, input, of(nn.HardSwish), output_scale, output_zero_point)
 
 
 def quantized_leaky_relu(
     r: Reader, input: Any, negative_slope: float, inplace: bool, output_scale: Any, output_zero_point: Any
 ) -> Any:
     """``torch.ops.quantized.leaky_relu``."""
-    return scaled(r, input, of(F.leaky_relu, negative_slope=float(negative_slope)), output_scale, output_zero_point)
+    return scaled(r, input, of(nn.LeakyReLU, negative_slope=float(negative_slope)), output_scale, output_zero_point)
 
 
 def quantized_elu(
@@ -170,4 +169,4 @@ def quantized_elu(
     """``torch.ops.quantized.elu``."""
     if (scale, input_scale) != (1, 1):
         raise CreatorError("scales of an ELU are not supported", hint="use torch.nn.ELU")
-    return scaled(r, input, of(F.elu, alpha=float(alpha)), output_scale, output_zero_point)
+    return scaled(r, input, of(nn.ELU, alpha=float(alpha)), output_scale, output_zero_point)

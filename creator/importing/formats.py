@@ -34,7 +34,11 @@ def same_range(fmt: Format) -> tuple[int, int]:
 
 def activation(scale: Any, zero_point: Any, low: int, high: int) -> Format:
     """The format of a tensor with one scale; a :class:`FixedPoint` where that is a power of two and the zero point 0."""
-    return simplest(float(scale), int(zero_point), int(low), int(high))
+    try:
+        return simplest(float(scale), int(zero_point), int(low), int(high))
+    except CreatorError as error:
+        what = f"its zero point: {error.what}" if error.where == "zero_point" else error.what
+        raise CreatorError(what, hint=error.hint) from None  # without a place, so that the module's path becomes it
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +65,7 @@ class Weight:
         if axis is not None and axis != 0:
             raise CreatorError(f"its weights have scales along axis {axis}", hint="use axis 0, the output channels")
         integers = codes.detach().cpu().numpy().astype(np.int64)
-        scales = torch.as_tensor(scale).detach().cpu().double().numpy()
+        scales = torch.as_tensor(scale, dtype=torch.float64).detach().cpu().numpy()
         zeros = torch.as_tensor(zero_point).detach().cpu().numpy().astype(np.int64)
         if axis is None and scales.size == 1:
             scales, zeros = scales.reshape(()), zeros.reshape(())

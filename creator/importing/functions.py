@@ -10,8 +10,9 @@ import torch
 import torch.fx
 import torch.nn.functional as F
 
+from creator import nn
 from creator.errors import CreatorError
-from creator.importing import activations, layers, shapes
+from creator.importing import activations, layers, pools, shapes
 from creator.importing.formats import Weight, activation, range_of, same_range
 from creator.importing.reader import Handler, Pending, Reader, Value
 
@@ -154,14 +155,22 @@ FUNCTIONS: dict[str, Handler] = {
     "leaky_relu": activations.leaky_relu,
     "elu": activations.elu,
     "gelu": activations.gelu,
-    "silu": activations.in_floating_point(F.silu),
-    "mish": activations.in_floating_point(F.mish),
-    "hardswish": activations.in_floating_point(F.hardswish),
-    "hardswish_": activations.in_floating_point(F.hardswish),
+    "silu": activations.in_floating_point(nn.SiLU),
+    "mish": activations.in_floating_point(nn.Mish),
+    "hardswish": activations.in_floating_point(nn.HardSwish),
+    "hardswish_": activations.in_floating_point(nn.HardSwish),
+    "softplus": activations.softplus,
     "quantized.sigmoid": activations.quantized_sigmoid,
     "quantized.hardswish": activations.quantized_hardswish,
     "quantized.leaky_relu": activations.quantized_leaky_relu,
     "quantized.elu": activations.quantized_elu,
+    "max_pool1d": pools.maxima(1),
+    "max_pool2d": pools.maxima(2),
+    "avg_pool1d": pools.averages(1),
+    "avg_pool2d": pools.averages(2),
+    "adaptive_avg_pool1d": pools.adaptive_averages(1),
+    "adaptive_avg_pool2d": pools.adaptive_averages(2),
+    "mean": pools.mean,
     "flatten": shapes.reshaping("flatten"),
     "reshape": shapes.reshaping("reshape"),
     "view": shapes.reshaping("reshape"),

@@ -10,11 +10,10 @@ from typing import Any
 
 import torch
 import torch.fx
-import torch.nn.functional as F
 
 from creator import nn
 from creator.errors import CreatorError
-from creator.importing import activations, functions, layers, shapes
+from creator.importing import activations, functions, layers, pools, shapes
 from creator.importing.formats import Weight, activation, range_of, same_range
 from creator.importing.reader import Handler as Function
 from creator.importing.reader import Reader, Value
@@ -89,7 +88,7 @@ def sigmoid(r: Reader, module: Any, x: Any) -> Any:
 
 def elu(r: Reader, module: Any, x: Any) -> Any:
     """``torch.ao.nn.quantized.ELU``."""
-    return activations.scaled(r, x, activations.of(F.elu, alpha=float(module.alpha)), module.scale, module.zero_point)
+    return activations.scaled(r, x, activations.of(nn.ELU, alpha=float(module.alpha)), module.scale, module.zero_point)
 
 
 def in_a_row(r: Reader, module: Any, x: Any) -> Any:
@@ -123,9 +122,9 @@ MODULES: dict[str, Handler] = {
     f"{_INTRINSIC}.conv_relu.ConvReLU2d": rectified(_convolution),
     f"{_QUANTIZED}.activation.ReLU6": called(activations.relu6),
     f"{_QUANTIZED}.activation.Sigmoid": sigmoid,
-    f"{_QUANTIZED}.activation.Hardswish": scaled(lambda module: activations.of(F.hardswish)),
+    f"{_QUANTIZED}.activation.Hardswish": scaled(lambda module: activations.of(nn.HardSwish)),
     f"{_QUANTIZED}.activation.LeakyReLU": scaled(
-        lambda module: activations.of(F.leaky_relu, negative_slope=float(module.negative_slope))
+        lambda module: activations.of(nn.LeakyReLU, negative_slope=float(module.negative_slope))
     ),
     f"{_QUANTIZED}.activation.ELU": elu,
     f"{_QUANTIZED}.dropout.Dropout": identity,
@@ -143,6 +142,12 @@ MODULES |= {f"torch.nn.modules.{name}": handler for name, handler in {
     "dropout.Dropout2d": identity,
     "flatten.Flatten": called(shapes.reshaping("flatten"), "start_dim", "end_dim"),
     "flatten.Unflatten": lambda r, module, x: shapes.reshaping("unflatten")(r, x, module.dim, module.unflattened_size),
+    "pooling.MaxPool1d": called(pools.maxima(1), *pools.WINDOW, "dilation", "ceil_mode", "return_indices"),
+    "pooling.MaxPool2d": called(pools.maxima(2), *pools.WINDOW, "dilation", "ceil_mode", "return_indices"),
+    "pooling.AvgPool1d": called(pools.averages(1), *pools.WINDOW, "ceil_mode", "count_include_pad"),
+    "pooling.AvgPool2d": called(pools.averages(2), *pools.WINDOW, "ceil_mode", "count_include_pad", "divisor_override"),
+    "pooling.AdaptiveAvgPool1d": called(pools.adaptive_averages(1), "output_size"),
+    "pooling.AdaptiveAvgPool2d": called(pools.adaptive_averages(2), "output_size"),
     "activation.ReLU": called(activations.relu),
     "activation.ReLU6": called(activations.relu6),
     "activation.Hardtanh": called(activations.hardtanh, "min_val", "max_val"),
@@ -152,17 +157,20 @@ MODULES |= {f"torch.nn.modules.{name}": handler for name, handler in {
     "activation.LeakyReLU": called(activations.leaky_relu, "negative_slope"),
     "activation.ELU": called(activations.elu, "alpha"),
     "activation.GELU": called(activations.gelu, "approximate"),
+    "activation.Softplus": called(activations.softplus, "beta", "threshold"),
     "activation.SiLU": called(functions.FUNCTIONS["silu"]),
     "activation.Mish": called(functions.FUNCTIONS["mish"]),
     "activation.Hardswish": called(functions.FUNCTIONS["hardswish"]),
 }.items()}  # fmt: skip
 
+_PREPARED = ("it is not converted", "call torch.ao.quantization.convert first")
 _PREFIXES = {
     "torch.ao.nn.quantized.dynamic.": ("its scales depend on the data of each call", "quantize its activations statically"),
-    "torch.ao.nn.qat.": ("it is not converted", "call torch.ao.quantization.convert first"),
-    "torch.ao.nn.intrinsic.qat.": ("it is not converted", "call torch.ao.quantization.convert first"),
+    "torch.ao.nn.qat.": _PREPARED,
+    "torch.ao.nn.intrinsic.qat.": _PREPARED,
     "torch.ao.nn.intrinsic.modules.": ("it is not converted", "prepare, calibrate and convert the model"),
-    "torch.ao.quantization.": ("it is not converted", "call torch.ao.quantization.convert first"),
+    "torch.ao.quantization.observer.": _PREPARED,
+    "torch.ao.quantization.fake_quantize.": _PREPARED,
     "torch.ao.": ("it is not supported", "docs/torch-ao.md lists what is"),
     "torch.nn.": ("it is not quantized", "give it a qconfig and convert it, or leave it outside of the quantized part"),
 }
@@ -171,6 +179,13 @@ _PREFIXES = {
 def class_name(module: torch.nn.Module) -> str:
     """The full name of a module's class."""
     return f"{type(module).__module__}.{type(module).__qualname__}"
+
+
+def check_converted(path: str, module: torch.nn.Module) -> None:
+    """Refuses a module that observes or trains: a model with one is prepared, but not converted."""
+    prefix = next((prefix for prefix in _PREFIXES if class_name(module).startswith(prefix)), "")
+    if _PREFIXES.get(prefix) is _PREPARED:
+        raise CreatorError(f"{type(module).__name__}: {_PREPARED[0]}", path, _PREPARED[1])
 
 
 def _handler(module: torch.nn.Module) -> Handler:

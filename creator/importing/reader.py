@@ -81,6 +81,10 @@ class Pending:
         return dataclasses.replace(self, after=(*self.after, then))
 
 
+class Imported(torch.nn.Module):
+    """What holds the layers of the written graph."""
+
+
 class Reader:
     """Reads one model.
 
@@ -96,7 +100,7 @@ class Reader:
     ) -> None:
         self.model, self.source, self.multiplier_bits, self.output = model, source, multiplier_bits, output
         self.graph = torch.fx.Graph()
-        self.root = torch.nn.Module()
+        self.root = Imported()
         self.values: dict[torch.fx.Node, Any] = {}
         self.where = ""
         self.paths: list[str] = []
@@ -107,7 +111,8 @@ class Reader:
         """Lets ``handle`` give the value of each node that the output depends on, in order."""
         placeholders = [node for node in self.source.nodes if node.op == "placeholder"]
         if len([node for node in placeholders if not node.args]) != 1:
-            raise CreatorError(f"forward takes {len(placeholders)} inputs", hint="a network has exactly one")
+            what = f"forward takes {len(placeholders)} inputs"
+            raise CreatorError(what, type(self.model).__name__, "a network has exactly one")
         needed = _needed(self.source)
         for node in self.source.nodes:
             if node not in needed:
@@ -161,7 +166,7 @@ class Reader:
         if hasattr(layer, "where"):
             layer.where = path
         *parents, name = path.split(".")
-        place = self.root
+        place: torch.nn.Module = self.root
         for parent in parents:
             if parent not in place._modules:
                 place.add_module(parent, torch.nn.Module())
@@ -203,7 +208,8 @@ class Reader:
         layer = nn.Quantize(output, multiplier_bits=self.multiplier_bits)
         layer.input_format = x.format
         layer.check_formats()
-        return Value(self.place(layer.eval(), x.node), output)
+        where = re.sub(r"quantize_per_tensor(_default)?", "quantize", self.where)
+        return Value(self.place(layer.eval(), x.node, where=where), output)
 
     def formatted(self, x: Any) -> tuple[torch.fx.Node, Format]:
         """The node and the format of a value that has one.

@@ -13,7 +13,7 @@ from creator.affine import MULTIPLIER_BITS, Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint
 from creator.importing.comparison import check_layers
-from creator.importing.modules import MODULES, class_name, handle
+from creator.importing.modules import MODULES, check_converted, class_name, handle
 from creator.importing.reader import Reader
 from creator.tracing.fx import eval_mode, graph_module, reason
 
@@ -44,7 +44,6 @@ def from_torch_ao(
     """
     reader = read(model, multiplier_bits, output)
     imported = graph_module(reader.root, reader.graph)
-    type(imported).__name__ = type(imported).__qualname__ = "Imported"
     imported.eval()
     if example_input is not None:
         check_layers(reader, imported, example_input)
@@ -63,6 +62,8 @@ def read(model: Any, multiplier_bits: int = MULTIPLIER_BITS, output: Format | No
         raise CreatorError(f"output={output!r} is not a number format", "from_torch_ao")
     if class_name(model) in MODULES:
         model = torch.nn.Sequential(model)
+    for path, module in model.named_modules():
+        check_converted(path, module)
     for path, module in model.named_modules():
         hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
         if not all(_of_export(hook) for hook in hooks):
