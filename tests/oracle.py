@@ -9,7 +9,7 @@ import numpy as np
 
 from creator import FixedPoint, Graph, Overflow, Rounding
 from creator.affine import Format
-from creator.ops import Linear, Op, Rescale, TensorType
+from creator.ops import Linear, Op, Rescale, Slope, TensorType
 
 ROUNDINGS = [rounding for rounding in Rounding if rounding is not Rounding.STOCHASTIC]
 OVERFLOWS = list(Overflow)
@@ -72,6 +72,15 @@ def rescaled(op: Rescale, source: Format, code: int, channel: int) -> int:
     return min(max(rounded(value, op.rounding) + zero_point(op.output), op.low), op.high)
 
 
+def sloped(op: Slope, source: FixedPoint, code: int, channel: int) -> int:
+    """What a slope node makes of one code on one channel."""
+    slopes = op.slopes.tolist()
+    slope = Fraction(slopes[channel if len(slopes) > 1 else 0], 2**op.frac_bits)
+    value = code * power(-source.frac_bits) * (slope if code < 0 or op.everywhere else 1)
+    value += op.offset * power(-source.frac_bits - op.frac_bits)
+    return min(max(code_of(value, op.output, op.rounding, op.overflow), op.low), op.high)
+
+
 def _linear(op: Linear, source: TensorType, sample: list[int]) -> list[int]:
     sums = []
     for row, bias in zip(op.weight.tolist(), op.bias.tolist(), strict=True):
@@ -83,9 +92,9 @@ def _linear(op: Linear, source: TensorType, sample: list[int]) -> list[int]:
 
 
 def _applied(op: Op, source: TensorType, values: np.ndarray) -> np.ndarray:
-    if isinstance(op, Rescale):
-        channels = source.shape[-1]
-        flat = [rescaled(op, source.format, code, i % channels) for i, code in enumerate(values.ravel().tolist())]
+    if isinstance(op, (Rescale, Slope)):
+        channels, of = source.shape[-1], rescaled if isinstance(op, Rescale) else sloped
+        flat = [of(op, source.format, code, i % channels) for i, code in enumerate(values.ravel().tolist())]
         return np.array(flat, dtype=np.int64).reshape(values.shape)
     if isinstance(op, Linear):
         return np.array([_linear(op, source, sample) for sample in values.tolist()], dtype=np.int64)

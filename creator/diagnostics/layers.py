@@ -12,6 +12,7 @@ from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.nn.lookup import Lookup
 from creator.nn.quantize import Quantize
+from creator.nn.slope import PReLU
 from creator.nn.slots import Choice
 from creator.nn.weighted import Weighted
 from creator.quantize import Gradients, StraightThrough
@@ -40,9 +41,9 @@ class ProbedLayer:
 
 
 class ProbedActivation(ProbedLayer):
-    """A ``Quantize`` or a ``Lookup``."""
+    """A ``Quantize``, a ``Lookup`` or a ``PReLU``."""
 
-    def __init__(self, path: str, module: Quantize | Lookup, gradients: bool) -> None:
+    def __init__(self, path: str, module: Quantize | Lookup | PReLU, gradients: bool) -> None:
         super().__init__(path, module, gradients)
         choice = _choice(lambda: module.output_format, getattr(module, "output_quantizer", None), path)
         how, ste = (Rounding.HALF_EVEN, Overflow.SATURATE), StraightThrough.MASKED

@@ -20,6 +20,7 @@ from creator.errors import CreatorError
 from creator.nn.batch_norm import _BatchNorm
 from creator.nn.lookup import Lookup
 from creator.nn.quantize import Quantize
+from creator.nn.slope import PReLU
 from creator.nn.weighted import Weighted
 from creator.quantize.quantizer import Quantizer
 
@@ -72,7 +73,7 @@ def _instrumented(model: torch.nn.Module, gradients: bool) -> list[ProbedLayer]:
         path = path or type(module).__name__
         if isinstance(module, Weighted):
             layers[module] = ProbedWeighted(path, module, gradients)
-        elif isinstance(module, (Quantize, Lookup)):
+        elif isinstance(module, (Quantize, Lookup, PReLU)):
             layers[module] = ProbedActivation(path, module, gradients)
     calls = iter(range(1 << 62))
 

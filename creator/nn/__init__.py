@@ -41,6 +41,7 @@ from creator.nn.linear import Linear
 from creator.nn.lookup import Lookup
 from creator.nn.pool import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d
 from creator.nn.quantize import Quantize
+from creator.nn.slope import PReLU
 from creator.nn.stubs import DeQuantStub, QuantStub, QuantWrapper
 from creator.nn.weighted import set_gradients
 from creator.quantize import Gradients, StraightThrough
@@ -77,6 +78,7 @@ __all__ = [
     "MaxPool2d",
     "Mish",
     "Overflow",
+    "PReLU",
     "QuantStub",
     "QuantWrapper",
     "Quantize",

@@ -16,9 +16,11 @@ import torch.nn.functional as F
 
 from creator.affine import Format
 from creator.errors import CreatorError
-from creator.formats import FixedPoint
+from creator.formats import FixedPoint, Overflow
 from creator.nn import elementary
 from creator.nn.lookup import Lookup
+from creator.nn.slope import exact_line
+from creator.nn.slots import checked_format
 
 _BOUNDED = FixedPoint(8, 8, signed=False)
 _WIDE = FixedPoint(8, 4)
@@ -144,14 +146,60 @@ class Exp(Activation):
         super().__init__(output, **choices)
 
 
-class HardSigmoid(Activation):
-    """``min(max(x + 3, 0), 6) / 6``; 8 fractional bits, unsigned, unless told otherwise. See :class:`Lookup`."""
+class Lined(Activation):
+    """A function made of straight lines: a table, or with a format of its ``slope`` exact products that are rounded once.
+
+    The slope is rounded to nearest even and saturates to that format.
+    """
+
+    everywhere: ClassVar[bool]
+
+    def _init_slope(self, value: float, slope: FixedPoint | None) -> None:
+        self.slope_format = None if slope is None else checked_format(slope, "slope", self)
+        if self.slope_format is not None:
+            codes = self.slope_format.to_integers([value])
+            self.slope = float(self.slope_format.from_integers(codes)[0])
+
+    def line(self, x: torch.Tensor, product: torch.Tensor) -> torch.Tensor:
+        """The function's value, made of the product of x and the slope."""
+        return product
+
+    def smooth(self, x: torch.Tensor) -> torch.Tensor:
+        if self.slope_format is None:
+            return super().smooth(x)
+        return self.line(x, x * self.slope if self.everywhere else F.leaky_relu(x, self.slope))
+
+    def _exact(self, x: torch.Tensor) -> torch.Tensor:
+        if self.slope_format is None:
+            return super()._exact(x)
+        try:
+            product = exact_line(x.detach(), torch.tensor([self.slope], dtype=torch.float64, device=x.device), self.everywhere)
+            return self.quantizer(self.line(x, product), False, x.dtype)
+        except CreatorError as error:
+            raise error.at(type(self).__name__) from None
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.slope_format is None else f", slope {self.slope} in {self.slope_format}")
+
+
+class HardSigmoid(Lined):
+    """``min(max(x + 3, 0), 6) / 6``; 8 fractional bits, unsigned, unless told otherwise. See :class:`Lookup`.
+
+    With a format ``slope`` it is ``min(max(slope * x + 1/2, 0), 1)`` with 1/6 in that format, without a table or a multiplier.
+    """
 
     smooth_function = staticmethod(F.hardsigmoid)
     exact_function = staticmethod(elementary.hard_sigmoid)
+    everywhere = True
 
-    def __init__(self, output: Format = _BOUNDED, **choices: Any) -> None:
+    def __init__(self, output: Format = _BOUNDED, *, slope: FixedPoint | None = None, **choices: Any) -> None:
         super().__init__(output, **choices)
+        self._init_slope(1 / 6, slope)
+        if slope is not None and self.quantizer.overflow is not Overflow.SATURATE:
+            raise CreatorError("a hard sigmoid with a slope cannot wrap", "HardSigmoid", "use overflow='saturate'")
+
+    def line(self, x: torch.Tensor, product: torch.Tensor) -> torch.Tensor:
+        return (product + 0.5).clamp(0.0, 1.0)
 
 
 class HardSwish(Activation):
@@ -164,11 +212,18 @@ class HardSwish(Activation):
         super().__init__(output, **choices)
 
 
-class LeakyReLU(Activation):
-    """``x`` if x > 0, else ``negative_slope * x``, as a table; 4 fractional bits unless told otherwise. See :class:`Lookup`."""
+class LeakyReLU(Lined):
+    """``x`` if x > 0, else ``negative_slope * x``; 4 fractional bits unless told otherwise. See :class:`Lookup`.
+
+    With a format ``slope`` it has the negative slope in that format, and takes neither a table nor a multiplier.
+    """
 
     smooth_function = staticmethod(F.leaky_relu)
     exact_function = staticmethod(elementary.leaky_relu)
+    everywhere = False
 
-    def __init__(self, negative_slope: float = 0.01, output: Format = _WIDE, **choices: Any) -> None:
+    def __init__(
+        self, negative_slope: float = 0.01, output: Format = _WIDE, *, slope: FixedPoint | None = None, **choices: Any
+    ) -> None:
         super().__init__(output, {"negative_slope": _number(LeakyReLU, "negative_slope", negative_slope)}, **choices)
+        self._init_slope(self.arguments["negative_slope"], slope)

@@ -9,8 +9,22 @@ from creator.ops.permute import Permute
 from creator.ops.quantize import Quantize
 from creator.ops.rescale import Rescale
 from creator.ops.reshape import Reshape
+from creator.ops.slope import Slope
 
-REGISTRY: dict[str, type[Op]] = {op.name: op for op in (Clamp, Conv, Linear, Lookup, Permute, Quantize, Rescale, Reshape)}
+REGISTRY: dict[str, type[Op]] = {
+    op.name: op
+    for op in (
+        Clamp,
+        Conv,
+        Linear,
+        Lookup,
+        Permute,
+        Quantize,
+        Rescale,
+        Reshape,
+        Slope,
+    )
+}
 """Every operation by its name, the stem of its files in ``ops/``, ``tests/cases/`` and, if it has a core, ``templates/``."""
 
 __all__ = [
@@ -26,6 +40,7 @@ __all__ = [
     "Quantize",
     "Rescale",
     "Reshape",
+    "Slope",
     "TensorType",
     "Timing",
     "beats",

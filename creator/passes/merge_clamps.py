@@ -16,15 +16,18 @@ import dataclasses
 
 from creator.graph.build import rewrite
 from creator.graph.graph import Graph, Node
-from creator.ops import Clamp, Linear, Op, Quantize, Rescale
+from creator.ops import Clamp, Linear, Op, Quantize, Rescale, Slope
 from creator.ops.clamp import merged
+
+LIMITED = (Linear, Quantize, Rescale, Slope, Clamp)
+"""Operations with limits."""
 
 
 def merge_clamps(graph: Graph) -> Graph:
-    """Replaces (linear | quantize | rescale | clamp) followed by clamp with the first, its limits narrowed."""
+    """Replaces (linear | quantize | rescale | slope | clamp) followed by clamp with the first, its limits narrowed."""
 
     def rule(node: Node, source: Node | None) -> tuple[Op, tuple[str, ...]] | None:
-        if source is None or not isinstance(node.op, Clamp) or not isinstance(source.op, (Linear, Quantize, Rescale, Clamp)):
+        if source is None or not isinstance(node.op, Clamp) or not isinstance(source.op, LIMITED):
             return None
         low, high = merged((source.op.low, source.op.high), (node.op.low, node.op.high))
         return dataclasses.replace(source.op, low=low, high=high), source.paths + node.paths

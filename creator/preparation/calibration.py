@@ -12,6 +12,7 @@ from creator.batches import first_tensor
 from creator.errors import CreatorError
 from creator.nn.lookup import Lookup
 from creator.nn.quantize import Quantize
+from creator.nn.slope import PReLU
 from creator.nn.weighted import Weighted
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.fx import modes_kept, reason
@@ -64,7 +65,7 @@ def _calibrating(model: torch.nn.Module) -> Iterator[None]:
     quantizers = [(path, module) for path, module in model.named_modules() if isinstance(module, Quantizer)]
     with modes_kept(model):
         for module in model.eval().modules():
-            if isinstance(module, (Weighted, Quantize, Lookup, Quantizer)):
+            if isinstance(module, (Weighted, Quantize, Lookup, PReLU, Quantizer)):
                 module.training = True
         for path, quantizer in quantizers:
             quantizer.calibrating, quantizer.where = True, path

@@ -99,6 +99,6 @@ def _input_formats(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) 
                 raise CreatorError("it is called with inputs of two formats", path, "use one layer for each")
         if path in fixed:
             formats[node] = fixed[path]["output"]
-        elif isinstance(module, nn.Lookup):
+        elif isinstance(module, (nn.Lookup, nn.PReLU)):
             formats[node] = module.output_format
     return {path: source for path, source in inputs.items() if source is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 
 from creator import nn
 from creator.errors import CreatorError
+from creator.formats import FixedPoint
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.preparation.config import QConfig
@@ -47,6 +49,14 @@ def _conv(module: Any, qconfig: QConfig, signed: bool | None) -> Weighted:
         module.groups, module.bias is not None and (qconfig.bias or True), module.padding_mode, device="meta",
         **_formats(qconfig, signed),
     )  # fmt: skip
+    return _with_parameters(made, module)
+
+
+def _prelu(module: torch.nn.PReLU) -> nn.PReLU:
+    """With 8 bits for the slopes, the finest that hold those that are there."""
+    largest = float(module.weight.detach().abs().max()) if not module.weight.is_meta else 0.0
+    whole = max(0, math.frexp(largest)[1]) if math.isfinite(largest) else 0
+    made = nn.PReLU(module.num_parameters, slope=FixedPoint(8, 7 - whole), device="meta")
     return _with_parameters(made, module)
 
 
@@ -88,7 +98,7 @@ NORMS: dict[type[torch.nn.Module], type[Any]] = {
 }
 """Normalisations, which fold into the layer before them."""
 
-ACTIVATIONS: dict[type[torch.nn.Module], Callable[[Any], nn.Lookup]] = {
+ACTIVATIONS: dict[type[torch.nn.Module], Callable[[Any], nn.Lookup | nn.PReLU]] = {
     torch.nn.Sigmoid: lambda _: nn.Sigmoid(),
     torch.nn.Tanh: lambda _: nn.Tanh(),
     torch.nn.SiLU: lambda _: nn.SiLU(),
@@ -99,8 +109,9 @@ ACTIVATIONS: dict[type[torch.nn.Module], Callable[[Any], nn.Lookup]] = {
     torch.nn.Hardsigmoid: lambda _: nn.HardSigmoid(),
     torch.nn.Hardswish: lambda _: nn.HardSwish(),
     torch.nn.LeakyReLU: lambda module: nn.LeakyReLU(module.negative_slope),
+    torch.nn.PReLU: lambda module: _prelu(module),
 }
-"""Activations that become tables, in a fixed range: sigmoid 0 ... 1, tanh -1 ... 1, those without a bound -8 ... 8."""
+"""PReLU, and activations that become tables, in a fixed range: sigmoid 0 ... 1, tanh -1 ... 1, others up to -8 ... 8."""
 
 FUNCTIONS: dict[Any, Callable[..., nn.Lookup]] = {
     **dict.fromkeys((torch.sigmoid, F.sigmoid, "sigmoid"), nn.Sigmoid),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from creator.ops import Linear, Rescale
+from creator.ops import Linear, Rescale, Slope
 from creator.schedule.area import core_areas
 from creator.schedule.device import Device
 from creator.schedule.mac_array import MacArray
@@ -103,7 +103,8 @@ def multipliers(plan: Plan, core: Core) -> int:
     op = core.node.op
     if isinstance(op, Linear):
         return MacArray(op, core.input_type, plan.graph.intervals[core.node.inputs[0]], core.lanes).multipliers
-    return core.lanes.input if isinstance(op, Rescale) and op.scaling.multiplies else 0
+    multiplies = (isinstance(op, Rescale) and op.scaling.multiplies) or (isinstance(op, Slope) and len(op.distinct) > 1)
+    return core.lanes.input if multiplies else 0
 
 
 def _counts(area: Area) -> dict[str, float]:

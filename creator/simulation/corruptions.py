@@ -12,7 +12,7 @@ import numpy as np
 from creator.errors import CreatorError
 from creator.formats import IntArray, Overflow, Rounding
 from creator.graph import Graph
-from creator.ops import Linear, Lookup, Op, Rescale
+from creator.ops import Linear, Lookup, Op, Rescale, Slope
 
 Faults = Callable[[Op], Iterator[dict[str, Any]]]
 """The fields of an operation that are to be replaced, for one fault after another."""
@@ -93,8 +93,12 @@ def table_entry(op: Op) -> Iterator[dict[str, Any]]:
 
 
 def factor_bit(op: Op) -> Iterator[dict[str, Any]]:
-    """One bit of one factor of a change of scale inverted."""
-    if isinstance(op, Rescale):
+    """One bit of one factor of a change of scale, or of one slope, inverted."""
+    if isinstance(op, Slope):
+        bits = range(op.slope_bits - 1)
+        for slopes in _elements(op.slopes, lambda code: [code ^ 1 << bit for bit in bits]):
+            yield {"slopes": slopes}
+    elif isinstance(op, Rescale):
         bits = range(int(op.factors.max()).bit_length())
         for factors in _elements(op.factors, lambda code: [code ^ 1 << bit for bit in bits]):
             yield {"factors": factors}
@@ -113,7 +117,7 @@ FAULTS: dict[str, Faults] = {
     "the order of two outputs of a layer": output_order,
     "the order of two inputs of a layer": input_order,
     "one entry of a table, by one": table_entry,
-    "one bit of a factor between scales": factor_bit,
+    "one bit of a factor": factor_bit,
 }
 
 

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Builder, Graph
-from creator.nn import BatchNorm1d, BatchNorm2d, Quantize
+from creator.nn import BatchNorm1d, BatchNorm2d, PReLU, Quantize
 from creator.nn.weighted import Weighted
 from creator.ops import Op, Reshape, TensorType
 from creator.tracing.fx import module_path, reason
@@ -60,6 +60,7 @@ _HINTS = {
     "hardsigmoid": "use creator.nn.HardSigmoid",
     "hardswish": "use creator.nn.HardSwish",
     "leaky_relu": "use creator.nn.LeakyReLU",
+    "prelu": "use creator.nn.PReLU",
     "linear": "use creator.nn.Linear",
 }
 
@@ -143,7 +144,15 @@ class Lowering(torch.fx.Interpreter):
         elif isinstance(module, Weighted):
             self.values[n] = self._weighted(module, lambda context: weighted_ops(module, context), value, (where,))
         elif handler is not None:
+            if isinstance(module, PReLU) and module.num_parameters > 1:
+                value = self._with_channels(value, (where,))
             self.values[n] = self._add(handler, module, value, (where,))
+
+    def _with_channels(self, value: Value | _Raw, paths: tuple[str, ...]) -> Value:
+        """``value`` with a node whose last axis has the channels."""
+        value = self._formatted(value, paths)
+        assert self.builder is not None
+        return (channels_last if len(value.shape) > 1 else natural)(self.builder, value, paths)
 
     def _formatted(self, value: Value | _Raw, paths: tuple[str, ...]) -> Value:
         """``value``, which must have a format."""

@@ -7,13 +7,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from creator import nn, ops
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
-from creator.ops.lookup import MAX_INPUT_BITS, pattern_codes
+from creator.tracing.activations import lined_op, lookup_op, prelu_op
 from creator.tracing.requantized import Context, rescale_op
 from creator.tracing.weighted import weighted_ops
 
@@ -70,21 +69,6 @@ def _bound(value: float, fmt: Format, end: int) -> int:
     return code
 
 
-def lookup_op(module: nn.Lookup, context: Context) -> ops.Op:
-    """A table of the function at every input code."""
-    fmt = context.input.format
-    if fmt.total_bits > MAX_INPUT_BITS:
-        raise CreatorError(
-            f"a table of {fmt.total_bits} input bits is too large",
-            hint=f"put nn.Quantize with at most {MAX_INPUT_BITS} bits before it",
-        )
-    codes = pattern_codes(fmt)
-    held = (codes >= fmt.min_code) & (codes <= fmt.max_code)
-    codes = np.where(held, codes, fmt.min_code)  # the code that a symmetric format lacks never occurs
-    q = module.quantizer
-    return ops.Lookup(q.format.to_integers(module.tabulate(fmt.from_integers(codes))), q.format)
-
-
 MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.Quantize: quantize_op,
     nn.Linear: weighted_ops,
@@ -103,9 +87,10 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.Softplus: lookup_op,
     nn.Mish: lookup_op,
     nn.Exp: lookup_op,
-    nn.HardSigmoid: lookup_op,
+    nn.HardSigmoid: lined_op,
     nn.HardSwish: lookup_op,
-    nn.LeakyReLU: lookup_op,
+    nn.LeakyReLU: lined_op,
+    nn.PReLU: prelu_op,
     torch.nn.ReLU: relu_op,
     torch.nn.ReLU6: hard_tanh_op,
     torch.nn.Hardtanh: hard_tanh_op,
@@ -137,6 +122,7 @@ _HINTS: dict[type[torch.nn.Module], str] = {
     torch.nn.Hardsigmoid: "use creator.nn.HardSigmoid",
     torch.nn.Hardswish: "use creator.nn.HardSwish",
     torch.nn.LeakyReLU: "use creator.nn.LeakyReLU",
+    torch.nn.PReLU: "use creator.nn.PReLU",
 }
 
 

@@ -69,7 +69,7 @@ class Mlp(Draws):
 
     def activation(self, fmt: FixedPoint) -> list[torch.nn.Module]:
         """Layers behind one whose output is of the format ``fmt``."""
-        match self.whole(0, 5):
+        match self.whole(0, 6):
             case 0:
                 return []
             case 1 | 2:
@@ -81,17 +81,32 @@ class Mlp(Draws):
                 out = self.format(12)
                 rules = self.rules(out)
                 return [nn.Quantize(out, rules["rounding"], rules["overflow"])]
+            case 5:
+                return [self.lines()]
         out = self.format(12)
         narrow = [] if fmt.total_bits <= 10 else [nn.Quantize(self.format(10, signed=fmt.signed))]
         return [*narrow, self.pick(TABLES)(**self.rules(out))]
+
+    def lines(self) -> torch.nn.Module:
+        """A layer with quantized slopes."""
+        out, bits = self.format(12), self.whole(1, 12)
+        slope = FixedPoint(bits, self.whole(-1, bits + 3))
+        rules = self.rules(out)
+        if self.chance(30):
+            return nn.HardSigmoid(slope=slope, output=out, rounding=rules["rounding"])
+        if self.chance(30):
+            return nn.LeakyReLU(self.whole(-8, 8) / 7, slope=slope, **rules)
+        layer = nn.PReLU(self.pick([1, self.width]), slope=slope, **rules)
+        self.fill(layer.weight, -2 * slope.max_value - 0.1, 2 * slope.max_value)
+        return layer
 
     def layer(self, sizes: list[int]) -> None:
         """A linear layer and what can follow."""
         m, fmt = self.pick(sizes), self.format()
         self.layers.append(self.linear(self.width, m, fmt))
         self.layers += [self.normalisation(m)] if self.chance(25) else []
-        self.layers += [*self.activation(fmt), *([nn.Dropout(0.3)] if self.chance(10) else [])]
         self.width = m
+        self.layers += [*self.activation(fmt), *([nn.Dropout(0.3)] if self.chance(10) else [])]
 
     def model(self, sizes: list[int]) -> tuple[torch.nn.Sequential, int]:
         """A model in eval mode, and the size of its input."""

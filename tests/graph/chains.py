@@ -7,7 +7,7 @@ import numpy as np
 from creator.affine import Affine, Format
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.graph import Builder, Graph
-from creator.ops import Clamp, Linear, Lookup, Op, Quantize, Rescale, Reshape, TensorType
+from creator.ops import Clamp, Linear, Lookup, Op, Quantize, Rescale, Reshape, Slope, TensorType
 
 F = FixedPoint
 IN = F(8, 4)
@@ -71,6 +71,11 @@ def rescale(factors: list[int], shift: int, output: Format, rounding: Rounding =
     return Rescale(np.array(factors), shift, output, rounding, output.min_code, output.max_code)
 
 
+def slope(slopes: list[int], frac_bits: int, output: FixedPoint, rounding: Rounding = Rounding.HALF_EVEN, **rest: int) -> Slope:
+    """A slope that limits nothing more."""
+    return Slope(np.array(slopes), frac_bits, output, rounding, Overflow.SATURATE, output.min_code, output.max_code, **rest)
+
+
 def of_everything() -> Graph:
     """One node of every operation, with odd formats and module paths."""
     return chain(
@@ -79,6 +84,7 @@ def of_everything() -> Graph:
         Clamp(-5, 100),
         quantize(F(6, 9, signed=False), Rounding.TOWARD_ZERO, Overflow.WRAP),
         table(F(5, -2), bits=6),
+        slope([3, -1, 9], 3, F(6, -1), Rounding.HALF_UP),
         rescale([3, 40, 77], 6, Affine(0.1, 3, 6), Rounding.HALF_AWAY),
         shape=(2, 2),
         paths=("flat", 'a "quoted" \\ path', "größe.λ", "two\nlines\u2028\x85", "\t' ; end"),

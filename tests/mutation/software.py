@@ -35,6 +35,7 @@ OWN = {
     "creator/ops/quantize.py": ["tests/ops/test_quantize.py"],
     "creator/ops/rescale.py": ["tests/ops/test_rescale.py"],
     "creator/ops/reshape.py": ["tests/ops/test_reshape.py"],
+    "creator/ops/slope.py": ["tests/ops/test_slope.py"],
 }
 """The tests that most likely find a fault in a file: they run first."""
 

@@ -81,8 +81,18 @@ def test_functions_become_tables(function, expected):
     assert creator.trace(model, (5,)).nodes[-1].op.name == "lookup"
 
 
+def test_prelu_keeps_its_parameter_and_gets_a_format_that_holds_it():
+    for init, frac_bits in ((0.25, 7), (0.99, 7), (1.0, 6), (-3.0, 5)):
+        model = prepared(torch.nn.PReLU(4, init))
+        found = model.get_submodule("function")
+        assert type(found) is nn.PReLU
+        assert found.weight.tolist() == torch.nn.PReLU(4, init).weight.tolist()
+        assert found.slope_format == creator.FixedPoint(8, frac_bits)
+        assert [node.op.name for node in creator.trace(model, (5,)).nodes] == ["linear", "slope"]
+
+
 def test_every_activation_is_tested():
-    assert {type(module) for module, _ in MODULES} == set(ACTIVATIONS)
+    assert {type(module) for module, _ in MODULES} | {torch.nn.PReLU} == set(ACTIVATIONS)
     assert {type(layer) for _, layer in CALLS} == {type(make()) for make in FUNCTIONS.values()}
 
 

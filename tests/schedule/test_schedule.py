@@ -24,7 +24,7 @@ def test_every_node_with_hardware_is_a_core() -> None:
     graph = of_everything()
     plan = schedule(graph)
     assert plan.verify() is plan
-    assert [core.node.op.name for core in plan.cores] == ["linear", "clamp", "quantize", "lookup", "rescale"]
+    assert [core.node.op.name for core in plan.cores] == ["linear", "clamp", "quantize", "lookup", "slope", "rescale"]
     assert [core.input_type for core in plan.cores] == [graph.type_of(core.node.inputs[0]) for core in plan.cores]
     assert all(core.lanes == Lanes(1, 1) and core.adapter is None for core in plan.cores)
 

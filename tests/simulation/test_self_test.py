@@ -19,7 +19,7 @@ from creator.simulation import self_test as module
 from creator.simulation.corruptions import FAULTS, corrupted
 from creator.simulation.self_test import CAUGHT, DEEDS, INAPT, MISSED, SelfTest, Trial, self_test
 from creator.tools import find_ghdl
-from tests.graph.chains import chain, linear, of_everything, quantize, rescale, table
+from tests.graph.chains import chain, linear, of_everything, quantize, rescale, slope, table
 from tests.test_cli import state
 
 Edit = Callable[..., None]
@@ -48,7 +48,7 @@ def test_the_command_catches_what_it_sabotages_and_leaves_the_build_alone(
     assert len(told) == 24
     assert [what for what, line in told.items() if " caught " not in line] == [
         "the overflow mode of a layer, in the VHDL",
-        "one bit of a factor between scales, in the VHDL",
+        "one bit of a factor, in the VHDL",
         "cocotb's report, of no test",
     ]
     for what, words in {
@@ -155,17 +155,18 @@ NETWORKS = {
     "saturate": chain(quantize(FixedPoint(6, 2))),
     "table": chain(table()),
     "rescale": chain(rescale([3, 40, 77, 5], 6, FixedPoint(8, 4))),
+    "slope": chain(slope([3, -40, 7, 5], 6, FixedPoint(7, 4))),
 }
 APPLY = {
     "one bit of a weight": {"linear"},
     "one bit of a bias": {"linear"},
-    "the rounding mode of a layer": {"linear", "wrap", "saturate", "rescale"},
-    "the overflow mode of a layer": {"linear", "wrap", "saturate"},
-    "a limit of a layer, by one": {"linear", "wrap", "saturate", "rescale"},
+    "the rounding mode of a layer": {"linear", "wrap", "saturate", "rescale", "slope"},
+    "the overflow mode of a layer": {"linear", "wrap", "saturate", "slope"},
+    "a limit of a layer, by one": {"linear", "wrap", "saturate", "rescale", "slope"},
     "the order of two outputs of a layer": {"linear"},
     "the order of two inputs of a layer": {"linear"},
     "one entry of a table, by one": {"table"},
-    "one bit of a factor between scales": {"rescale"},
+    "one bit of a factor": {"rescale", "slope"},
 }
 
 

@@ -17,6 +17,7 @@ MODULES = {
     torch.nn.Hardsigmoid: "HardSigmoid",
     torch.nn.Hardswish: "HardSwish",
     torch.nn.LeakyReLU: "LeakyReLU",
+    torch.nn.PReLU: "PReLU",
 }
 FUNCTIONS = {
     torch.exp: "Exp",
@@ -49,3 +50,25 @@ def test_modules(kind: type[torch.nn.Module], name: str) -> None:
 def test_functions(function: object, name: str) -> None:
     with pytest.raises(CreatorError, match=rf"this operation is not supported \(hint: use creator.nn.{name}\)$"):
         creator.trace(Calling(function), 4)
+
+
+def test_a_slope_a_channel_is_for_the_last_axis_of_the_graph() -> None:
+    layer = nn.PReLU(3)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([0.25, -0.5, 0.125]))
+    flat, rows = (creator.trace(Calling(layer), shape) for shape in (3, (3, 2)))
+    assert [node.op.name for node in flat.nodes] == ["slope"]
+    assert [node.op.name for node in rows.nodes] == ["permute", "slope", "permute"]
+    assert rows.nodes[1].type.shape == (2, 3)
+    model = torch.nn.Sequential(
+        nn.Quantize(FixedPoint(8, 4)), nn.Conv1d(2, 3, 2), layer, nn.Conv1d(3, 1, 1), torch.nn.Flatten()
+    )
+    graph = creator.trace(model.eval(), (2, 5))
+    assert [node.op.name for node in graph.nodes][1:4] == ["conv", "slope", "conv"]
+
+
+@pytest.mark.parametrize("layer", [nn.PReLU(), nn.LeakyReLU(slope=FixedPoint(8, 7)), nn.HardSigmoid(slope=FixedPoint(8, 9))])
+def test_a_slope_between_arbitrary_scales_is_refused(layer: torch.nn.Module) -> None:
+    model = torch.nn.Sequential(nn.Quantize(creator.Affine(0.1, 3)), layer)
+    with pytest.raises(CreatorError, match="between arbitrary scales is not supported"):
+        creator.trace(model, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from creator.ops import Clamp, Conv, Interval, Linear, Lookup, Op, Permute, Quantize, Rescale
+from creator.ops import Clamp, Conv, Interval, Linear, Lookup, Op, Permute, Quantize, Rescale, Slope
 from creator.render.core_files import CoreFiles
 from creator.render.cores.clamp import render_clamp
 from creator.render.cores.conv import render_conv
@@ -14,6 +14,7 @@ from creator.render.cores.lookup import render_lookup
 from creator.render.cores.permute import render_permute
 from creator.render.cores.quantize import render_quantize
 from creator.render.cores.rescale import render_rescale
+from creator.render.cores.slope import render_slope
 from creator.render.names import Names
 from creator.render.values import Identifier
 from creator.schedule import Core
@@ -26,6 +27,7 @@ _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
     Permute: render_permute,
     Quantize: render_quantize,
     Rescale: render_rescale,
+    Slope: render_slope,
 }
 
 

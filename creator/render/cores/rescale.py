@@ -9,6 +9,7 @@ from creator.ops import Interval, Rescale
 from creator.render.core_files import CoreFiles, lanes_of
 from creator.render.limits import requantizer_values
 from creator.render.multiplier import multiplier_values
+from creator.render.values import Identifier
 from creator.schedule import Core
 from creator.schedule.rom import address_bits
 
@@ -41,6 +42,7 @@ def render_rescale(files: CoreFiles, op: Rescale) -> None:
             "factor_words": len(factors),
             "frame_ends": x.size % (len(factors) * files.core.lanes.input) != 0,
             "value_bits": value.total_bits,
+            "scaler": Identifier("multiplier"),
             "factors_entity": rom,
             "multiplier_entity": multiplier,
             "requantizer_entity": requantizer,

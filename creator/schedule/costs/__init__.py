@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from creator.ops import Clamp, Conv, Interval, Lanes, Linear, Lookup, Op, Permute, Quantize, Rescale, TensorType
+from creator.ops import Clamp, Conv, Interval, Lanes, Linear, Lookup, Op, Permute, Quantize, Rescale, Slope, TensorType
 from creator.schedule.costs.elementwise import clamp_cost, lookup_cost, quantize_cost
 from creator.schedule.costs.linear import linear_cost
 from creator.schedule.costs.rescale import rescale_cost
+from creator.schedule.costs.slope import slope_cost
 from creator.schedule.costs.windows import conv_cost, permute_cost
 from creator.schedule.parts import Parts
 
@@ -22,6 +23,7 @@ _COSTS: dict[type[Op], Cost] = {
     Permute: permute_cost,
     Quantize: quantize_cost,
     Rescale: rescale_cost,
+    Slope: slope_cost,
 }
 
 
