@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import operator
 from typing import Any
@@ -106,19 +107,20 @@ def _bias(bias: Any) -> torch.Tensor | None:
     return bias
 
 
-def packed(kind: str, rectified: bool) -> Handler:
-    """``torch.ops.quantized.linear`` and the like, whose weights are packed with the bias."""
+def packed(axes: int, rectified: bool) -> Handler:
+    """``torch.ops.quantized.linear`` and the like, whose weights are packed with the bias; over no axes, one or two."""
 
     def handler(r: Reader, input: Any, weights: Any, scale: Any, zero_point: Any) -> Value:
         node, fmt = r.formatted(input)
-        weight, bias = (weights.unpack() if kind == "conv" else torch.ops.quantized.linear_unpack(weights))[:2]
+        weight, bias = (weights.unpack() if axes else torch.ops.quantized.linear_unpack(weights))[:2]
         output = activation(scale, zero_point, *same_range(fmt))
         quantized = Weight.of_tensor(weight)
-        if kind == "linear":
+        if not axes:
             layer: torch.nn.Module = layers.linear(quantized, bias, fmt, output, r.multiplier_bits)
         else:
-            given = {name: tuple(getattr(weights, name)()) for name in ("stride", "padding", "dilation")}
-            sizes = {name: size[-(quantized.codes.ndim - 2) :] for name, size in given.items()}
+            if axes == 1:  # torch packs it as one over two axes
+                quantized = dataclasses.replace(quantized, codes=quantized.codes.squeeze(2))
+            sizes = {name: tuple(getattr(weights, name)())[-axes:] for name in ("stride", "padding", "dilation")}
             layer = layers.convolution(quantized, bias, fmt, output, r.multiplier_bits, **sizes, groups=int(weights.groups()))
         node = r.place(layer, node)
         return Value(activations.limited(r, r.where, 0.0, None)(node, output) if rectified else node, output)
@@ -135,12 +137,12 @@ FUNCTIONS: dict[str, Handler] = {
     "linear": linear,
     "conv1d": convolution,
     "conv2d": convolution,
-    "quantized.linear": packed("linear", False),
-    "quantized.linear_relu": packed("linear", True),
-    "quantized.conv1d": packed("conv", False),
-    "quantized.conv1d_relu": packed("conv", True),
-    "quantized.conv2d": packed("conv", False),
-    "quantized.conv2d_relu": packed("conv", True),
+    "quantized.linear": packed(0, False),
+    "quantized.linear_relu": packed(0, True),
+    "quantized.conv1d": packed(1, False),
+    "quantized.conv1d_relu": packed(1, True),
+    "quantized.conv2d": packed(2, False),
+    "quantized.conv2d_relu": packed(2, True),
     "relu": activations.relu,
     "relu_": activations.relu,
     "relu6": activations.relu6,
