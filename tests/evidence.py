@@ -66,6 +66,7 @@ CLAIMS = (
     Claim("bad inputs: options", "... bad options", "tests/bad_inputs", 40, 40),
     Claim("bad inputs: paths", "... attacks by paths, full disks", "tests/bad_inputs", 20, 20),
     Claim("bad inputs: modules", "... unsupported modules", "tests/bad_inputs", 20, 20),
+    Claim("bad inputs: imports", "... networks of torch.ao and PT2E that cannot be taken over", "tests/importing", 40, 40),
     Claim(
         "bad inputs: interrupts", "Interrupts after which the old or the new output is there, whole", "tests/bad_inputs", 20, 20
     ),
