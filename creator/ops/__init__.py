@@ -5,11 +5,15 @@ from creator.ops.clamp import Clamp
 from creator.ops.conv import Conv
 from creator.ops.linear import Linear
 from creator.ops.lookup import Lookup
+from creator.ops.maxpool import MaxPool
+from creator.ops.pad import Pad
 from creator.ops.permute import Permute
 from creator.ops.quantize import Quantize
 from creator.ops.rescale import Rescale
 from creator.ops.reshape import Reshape
 from creator.ops.slope import Slope
+from creator.ops.sumpool import SumPool
+from creator.ops.upsample import Upsample
 
 REGISTRY: dict[str, type[Op]] = {
     op.name: op
@@ -18,11 +22,15 @@ REGISTRY: dict[str, type[Op]] = {
         Conv,
         Linear,
         Lookup,
+        MaxPool,
+        Pad,
         Permute,
         Quantize,
         Rescale,
         Reshape,
         Slope,
+        SumPool,
+        Upsample,
     )
 }
 """Every operation by its name, the stem of its files in ``ops/``, ``tests/cases/`` and, if it has a core, ``templates/``."""
@@ -35,13 +43,17 @@ __all__ = [
     "Lanes",
     "Linear",
     "Lookup",
+    "MaxPool",
     "Op",
+    "Pad",
     "Permute",
     "Quantize",
     "Rescale",
     "Reshape",
     "Slope",
+    "SumPool",
     "TensorType",
     "Timing",
+    "Upsample",
     "beats",
 ]

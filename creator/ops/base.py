@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ import numpy.typing as npt
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray, Overflow, Rounding, check_rounding, check_wrap
+
+if TYPE_CHECKING:
+    from creator.ops.axis import Axis
 
 MAX_BITS = 52
 """Of every value and every sum. PyTorch evaluates in float64, which holds these, and every rounding of them, exactly."""
@@ -149,6 +152,10 @@ class Op(ABC):
     @abstractmethod
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing | None:
         """The cycles of the operation's core; ``None`` if it is mere wires and has no core."""
+
+    def sweeps(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> tuple[Axis, ...]:
+        """What its core does along single axes, one after the other; empty where it is not made like that."""
+        return ()
 
     def lane_choices(self, inputs: tuple[TensorType, ...], result: TensorType) -> tuple[Sequence[int], Sequence[int] | None]:
         """How many elements its core can take in a cycle, and how many it can give, ascending.

@@ -221,7 +221,8 @@ class _Renderer:
         for core in self.plan.cores:
             used |= {"creator_ram"} if core.stores else set()
             used |= {"creator_ring"} if core.windows else set()
-            used |= {"creator_stream_register"} if core.registered else set()
+            used |= {"creator_ram"} if any(axis.remembers for axis in core.sweeps) else set()
+            used |= {"creator_stream_register"} if core.registered or len(core.sweeps) > 1 else set()
             used |= {"creator_stream_queue"} if core.queues else set()
         return used
 

@@ -12,6 +12,7 @@ from creator.formats import IntArray
 from creator.graph import Graph, Node
 from creator.graph.order import input_order, output_order
 from creator.ops import Conv, Lanes, Linear, Permute, TensorType, Timing, beats
+from creator.ops.axis import Axis
 from creator.ops.linear import is_wide
 
 
@@ -108,10 +109,15 @@ class Core:
         """Whether its results wait in a queue."""
         return isinstance(self.node.op, Linear) and is_wide(self.lanes)
 
+    @cached_property
+    def sweeps(self) -> tuple[Axis, ...]:
+        """What it does along single axes, one entity after the other, if it is made like that."""
+        return self.node.op.sweeps((self.input_type,), self.lanes)
+
     @property
     def passes_ready(self) -> bool:
         """Whether its ready follows that of the stream after it in the same cycle."""
-        return not self.stores and not self.queues and not self.windows
+        return not self.stores and not self.queues and not self.windows and len(self.sweeps) <= 1
 
 
 def needs_core(graph: Graph, node: Node) -> bool:

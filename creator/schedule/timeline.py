@@ -11,6 +11,7 @@ from itertools import pairwise
 from creator.ops import Conv, Linear, Permute, beats
 from creator.schedule.movement import LONG, Part, Pipeline, Queue, Regrouping, StoredCore, StreamRegister, WindowCore
 from creator.schedule.plan import Core, Plan
+from creator.schedule.sweeps import moves_of
 
 
 def _parts_of(core: Core) -> list[Part]:
@@ -20,6 +21,9 @@ def _parts_of(core: Core) -> list[Part]:
     op, lanes = core.node.op, core.lanes
     if isinstance(op, Permute):
         return [*parts, StoredCore(core.input_type.size, 1, 2, rigid=False, row=1)]
+    if core.sweeps:
+        along = [part for axis in core.sweeps for part in (StreamRegister(), moves_of(axis))]
+        return [*parts, *along[1:]]
     if not isinstance(op, Linear):
         return [*parts, Pipeline(core.timing.delay, 1, rigid=False)]
     words, groups = beats(op.in_features, lanes.input), beats(op.out_features, lanes.output)

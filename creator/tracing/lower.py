@@ -23,7 +23,9 @@ from creator.ops import Op, Reshape, TensorType
 from creator.tracing.fx import module_path, reason
 from creator.tracing.layout import Value, channels_first, channels_last, flat, natural, permuted, reshaped
 from creator.tracing.modules import clamp_op, module_handler
+from creator.tracing.pooling import SPATIAL, axes_of
 from creator.tracing.requantized import Context
+from creator.tracing.spatial_calls import SPATIAL_CALLS, spatial_call
 from creator.tracing.weighted import CONVOLUTIONS, folded_ops, weighted_ops
 
 
@@ -143,6 +145,8 @@ class Lowering(torch.fx.Interpreter):
             self.values[n] = value  # the normalisation takes the layer's place
         elif isinstance(module, Weighted):
             self.values[n] = self._weighted(module, lambda context: weighted_ops(module, context), value, (where,))
+        elif isinstance(module, tuple(SPATIAL)) and handler is not None:
+            self.values[n] = self._spatial(lambda context: handler(module, context), value, axes_of(module), (where,))
         elif handler is not None:
             if isinstance(module, PReLU) and module.num_parameters > 1:
                 value = self._with_channels(value, (where,))
@@ -204,6 +208,33 @@ class Lowering(torch.fx.Interpreter):
         order = channels_first(len(value.shape))
         stored = self.builder.type_of(name).shape
         return Value(name, tuple(stored[axis] for axis in order), order)
+
+    def _spatial(
+        self,
+        make: Callable[[Context], Any],
+        value: Value | _Raw,
+        axes: int | None,
+        paths: tuple[str, ...],
+    ) -> Value:
+        """Appends something that reads pixels of channels, along so many spatial axes, or along one or two."""
+        value = self._formatted(value, paths)
+        if len(value.shape) - 1 not in ((1, 2) if axes is None else (axes,)):
+            what = f"takes values of shape (channels, ...) with {axes or '1 or 2'} more axes, but gets {value.shape}"
+            raise CreatorError(what, paths[0], "input_shape is without the batch, and the channels come first")
+        assert self.builder is not None
+        value = channels_last(self.builder, value, paths)
+        name = self._append(make, value.name, paths)
+        order, stored = channels_first(len(value.shape)), self.builder.type_of(name).shape
+        return Value(name, tuple(stored[axis] for axis in order), order)
+
+    def _windowed(self, n: torch.fx.Node, value: Value | _Raw, result: torch.Tensor, where: str) -> Value | _Raw:
+        """A function that pools, pads or upsamples."""
+        value = self._formatted(value, (where,))
+        try:
+            make, axes = spatial_call(n.target, value.shape, n.args[1:], n.kwargs)
+        except CreatorError as error:
+            raise error.at(where) from None
+        return self._reshaped(self._spatial(make, value, axes, (where,)), result, where)
 
     def _define_input(self, n: torch.fx.Node, raw: _Raw, module: Quantize, where: str) -> None:
         try:
@@ -274,6 +305,8 @@ class Lowering(torch.fx.Interpreter):
             self.values[n] = self._reshaped(value, result, where)
         elif n.target in PERMUTES:
             self.values[n] = self._permuted(n, value, where)
+        elif n.target in SPATIAL_CALLS:
+            self.values[n] = self._windowed(n, value, result, where)
         elif n.target in DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):
             self.values[n] = value
         elif n.target in CLAMPS:

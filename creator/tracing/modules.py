@@ -13,6 +13,7 @@ from creator import nn, ops
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.tracing.activations import lined_op, lookup_op, prelu_op
+from creator.tracing.pooling import SPATIAL
 from creator.tracing.requantized import Context, rescale_op
 from creator.tracing.weighted import weighted_ops
 
@@ -103,6 +104,7 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     torch.nn.Dropout3d: None,
     torch.nn.AlphaDropout: None,
     torch.nn.FeatureAlphaDropout: None,
+    **SPATIAL,
 }
 """Known modules and what they become; ``None``: at most a reshape."""
 

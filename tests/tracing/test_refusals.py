@@ -70,7 +70,7 @@ def custom(forward, where: str, what: str, hint: str = "hint: ") -> None:
         (torch.nn.BatchNorm1d(4), "use creator.nn.BatchNorm1d"),
         (torch.nn.Softmax(1), "creator.nn has"),
         (torch.nn.CELU(), "creator.nn has"),
-        (torch.nn.MaxPool1d(2), "creator.nn has"),
+        (torch.nn.MaxPool3d(2), "creator.nn has"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, torch.nn.Module) else "",
 )

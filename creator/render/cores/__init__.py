@@ -5,8 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from creator.ops import Clamp, Conv, Interval, Linear, Lookup, Op, Permute, Quantize, Rescale, Slope
+from creator.ops import (
+    Clamp,
+    Conv,
+    Interval,
+    Linear,
+    Lookup,
+    MaxPool,
+    Op,
+    Pad,
+    Permute,
+    Quantize,
+    Rescale,
+    Slope,
+    SumPool,
+    Upsample,
+)
 from creator.render.core_files import CoreFiles
+from creator.render.cores.axes import render_maxpool, render_pad, render_sumpool, render_upsample
 from creator.render.cores.clamp import render_clamp
 from creator.render.cores.conv import render_conv
 from creator.render.cores.linear import render_linear
@@ -24,10 +40,14 @@ _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
     Conv: render_conv,
     Linear: render_linear,
     Lookup: render_lookup,
+    MaxPool: render_maxpool,
+    Pad: render_pad,
     Permute: render_permute,
     Quantize: render_quantize,
     Rescale: render_rescale,
     Slope: render_slope,
+    SumPool: render_sumpool,
+    Upsample: render_upsample,
 }
 
 

@@ -5,7 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from creator.ops import Clamp, Conv, Interval, Lanes, Linear, Lookup, Op, Permute, Quantize, Rescale, Slope, TensorType
+from creator.ops import (
+    Clamp,
+    Conv,
+    Interval,
+    Lanes,
+    Linear,
+    Lookup,
+    MaxPool,
+    Op,
+    Pad,
+    Permute,
+    Quantize,
+    Rescale,
+    Slope,
+    SumPool,
+    TensorType,
+    Upsample,
+)
+from creator.schedule.costs.axes import maxpool_cost, pad_cost, sumpool_cost, upsample_cost
 from creator.schedule.costs.elementwise import clamp_cost, lookup_cost, quantize_cost
 from creator.schedule.costs.linear import linear_cost
 from creator.schedule.costs.rescale import rescale_cost
@@ -20,10 +38,14 @@ _COSTS: dict[type[Op], Cost] = {
     Conv: conv_cost,
     Linear: linear_cost,
     Lookup: lookup_cost,
+    MaxPool: maxpool_cost,
+    Pad: pad_cost,
     Permute: permute_cost,
     Quantize: quantize_cost,
     Rescale: rescale_cost,
     Slope: slope_cost,
+    SumPool: sumpool_cost,
+    Upsample: upsample_cost,
 }
 
 

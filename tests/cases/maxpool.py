@@ -1,0 +1,56 @@
+"""Maxima of windows: kernels, strides, padding, remainders, formats, lanes, one and two dimensions, and global ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from creator import FixedPoint, nn
+from creator.affine import Affine
+from creator.ops import MaxPool
+from tests.cases import Case, GraphCase, sequential
+from tests.graph.chains import chain
+
+F = FixedPoint
+IN = F(6, 2)
+
+
+def pool(name: str, shape: tuple[int, ...], kernel: Any, *after: torch.nn.Module, entry: FixedPoint = IN, lanes: int = 1,
+         **arguments: Any) -> Case:  # fmt: skip
+    kind = nn.MaxPool1d if len(shape) == 2 else nn.MaxPool2d
+    return Case(name, lambda: sequential(nn.Quantize(entry), kind(kernel, **arguments), *after), shape, {"lanes": {"1": lanes}})
+
+
+CASES = [
+    pool("2 x 2", (2, 4, 6), 2),
+    pool("2 x 2 of one channel", (1, 4, 4), 2),
+    pool("2 x 2 with a remainder", (2, 5, 7), 2),
+    pool("2 x 2 with a remainder that counts", (2, 5, 7), 2, ceil_mode=True),
+    pool("overlapping and padded", (3, 6, 8), 3, stride=2, padding=1),
+    pool("overlapping and padded, odd", (3, 7, 5), 3, stride=2, padding=1),
+    pool("as many as there are pixels", (2, 4, 5), 3, stride=1, padding=1),
+    pool("as many as there are pixels, in a memory", (5, 3, 4), 5, stride=1, padding=2),
+    pool("larger than the sample", (2, 2, 3), 5, stride=1, padding=2),
+    pool("gaps between windows", (2, 7, 8), (2, 1), stride=(3, 4)),
+    pool("every other pixel", (2, 5, 4), 1, stride=2),
+    pool("rows alone", (4, 4, 3), (2, 1)),
+    pool("columns alone", (4, 2, 6), (1, 3), stride=(1, 1)),
+    pool("whole rows", (2, 6, 3), (3, 3), stride=(2, 1)),
+    pool("1 dimension", (3, 8), 2),
+    pool("1 dimension, overlapping", (4, 9), 3, stride=2, padding=1, ceil_mode=True),
+    GraphCase("one element", lambda: chain(MaxPool((1,), (1,), (0,), (0,)), shape=(1, 1))),
+    pool("unsigned", (4, 4, 4), 2, entry=F(5, 3, signed=False)),
+    pool("symmetric", (2, 5, 4), 3, stride=1, entry=F(4, 2, symmetric=True)),
+    pool("1 bit", (2, 4, 4), 2, entry=F(1, 0)),
+    pool("lanes", (12, 4, 4), 2, lanes=3),
+    pool("all channels at once", (6, 5, 5), 3, stride=2, padding=1, lanes=6),
+    pool("all channels of windows in a memory", (6, 3, 5), 3, stride=1, padding=1, lanes=1),
+    pool("two in a row", (4, 9, 7), 3, nn.ReLU(), nn.MaxPool2d(2), stride=1, padding=1),
+    Case("global", lambda: sequential(nn.Quantize(IN), nn.AdaptiveMaxPool2d(1)), (5, 3, 4)),
+    Case("four parts", lambda: sequential(nn.Quantize(IN), nn.AdaptiveMaxPool2d((2, 2))), (3, 4, 6)),
+    Case("global, 1 dimension", lambda: sequential(nn.Quantize(IN), nn.AdaptiveMaxPool1d(1), nn.Flatten()), (2, 7)),
+    GraphCase("arbitrary scale", lambda: chain(MaxPool((2, 3), (1, 2), (1, 2), (0, 2)), shape=(3, 5, 4),
+                                               entry=Affine(0.1, 9, 6, signed=False))),
+    GraphCase("padding of more than half", lambda: chain(MaxPool((4,), (3,), (3,), (2,)), shape=(5, 2))),
+]  # fmt: skip

@@ -1,0 +1,62 @@
+"""Constants around and between pixels: sides, steps, values, lanes, one and two dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+
+from creator import FixedPoint, nn
+from creator.affine import Affine
+from creator.ops import Pad
+from tests.cases import Case, GraphCase, sequential
+from tests.graph.chains import chain
+
+F = FixedPoint
+IN = F(6, 2)
+
+
+def module(name: str, shape: tuple[int, ...], layer: torch.nn.Module, lanes: int = 1, entry: FixedPoint = IN) -> Case:
+    return Case(name, lambda: sequential(nn.Quantize(entry), layer), shape, {"lanes": {"1": lanes}})
+
+
+def pad(name: str, shape: tuple[int, ...], op: Pad, lanes: int = 1, entry: Any = IN) -> GraphCase:
+    return GraphCase(name, lambda: chain(op, shape=shape, entry=entry), {"lanes": {"layer.0": lanes}})
+
+
+class Before(torch.nn.Module):
+    """A function in forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quantize = nn.Quantize(IN)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.pad(self.quantize(x), (2, 0, 1, 0), value=-1.5)
+
+
+CASES = [
+    module("all around", (2, 3, 4), nn.ZeroPad2d(1)),
+    module("all around one channel", (1, 3, 4), nn.ZeroPad2d(2)),
+    module("sides that differ", (3, 2, 3), nn.ZeroPad2d((1, 2, 0, 3))),
+    module("right alone", (2, 2, 3), nn.ZeroPad2d((0, 2, 0, 0))),
+    module("bottom alone", (2, 2, 3), nn.ZeroPad2d((0, 0, 0, 1))),
+    module("top alone of one pixel", (2, 1, 1), nn.ZeroPad2d((0, 0, 2, 0))),
+    module("a constant", (2, 3, 3), nn.ConstantPad2d(1, -3.25)),
+    module("lowest value", (2, 3, 3), nn.ConstantPad2d(1, -8)),
+    module("1 bit", (2, 3, 3), nn.ConstantPad2d(1, -1.0), entry=F(1, 0)),
+    module("1 dimension", (2, 5), nn.ZeroPad1d((2, 1))),
+    module("columns of two dimensions", (2, 3, 3), nn.ZeroPad1d((1, 1))),
+    module("lanes", (6, 3, 4), nn.ZeroPad2d((1, 0, 1, 1)), lanes=3),
+    module("all channels at once", (4, 3, 4), nn.ConstantPad2d((1, 0, 1, 1), 2.5), lanes=4),
+    Case("in forward", Before, (2, 2, 2)),
+    pad("zero point", (3, 3, 2), Pad((1, 1), (1, 1), (1, 1), 5), entry=Affine(0.1, 5, 4, signed=False)),
+    pad("every other pixel", (3, 3, 2), Pad((0, 0), (0, 0), (2, 2), 0)),
+    pad("steps that differ", (3, 4, 2), Pad((2, 1), (1, 2), (3, 2), -1), lanes=2),
+    pad("steps of columns", (2, 3, 1), Pad((0, 0), (0, 1), (1, 4), 3)),
+    pad("steps of rows", (3, 2, 2), Pad((0, 0), (2, 0), (3, 1), 3)),
+    pad("steps of 1 dimension", (4, 1), Pad((1,), (0,), (2,), 3)),
+    pad("steps of one pixel", (1, 1, 3), Pad((1, 1), (1, 1), (2, 2), 3)),
+    pad("nothing", (2, 2), Pad((0,), (0,), (1,), 3)),
+]
