@@ -110,7 +110,7 @@ ECP5 = Family(
         "sum": 0.67,
     },
     clock_mhz=150,
-    clock_dsps=43,
+    clock_dsps=103,
 )
 NEXUS = Family(
     "nexus",
