@@ -14,6 +14,9 @@ from creator.ops.base import Interval, Lanes, TensorType, Timing, beats, check_c
 from creator.ops.linear import Linear, is_wide
 from creator.ops.window import Ring, Window
 
+PADDING_STAGES = 2
+"""Behind a memory of windows: its output's register, and the choice between that and padding."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Conv(Linear):
@@ -117,5 +120,10 @@ class Conv(Linear):
 
     def sum_stages(self, lanes: Lanes) -> int:
         deep = deep_stages(self.words(lanes))
-        # Padding is put in behind the memory, in a stage of its own, beside the stages of a deep memory of weights.
-        return super().sum_stages(lanes) - deep + max(deep, int(self.padded))
+        # Padding is put in behind the memory and its register, beside the stages of a deep memory of weights.
+        return super().sum_stages(lanes) - deep + max(deep, self.padding_stages)
+
+    @property
+    def padding_stages(self) -> int:
+        """Registers between the memory of windows and what is multiplied."""
+        return PADDING_STAGES if self.padded else 0

@@ -37,7 +37,11 @@ class Level:
 def stage_names(op: Linear, lanes: Lanes) -> list[str]:
     """What the registers of a core's pipeline hold, from the address on."""
     deep = is_deep(op.words(lanes))
-    names = ["memory", *(["padding"] if isinstance(op, Conv) and op.padded and not deep else []), "its output"]
+    names = [
+        "memory",
+        *(["the output of its RAM", "padding"] if isinstance(op, Conv) and op.padded and not deep else []),
+        "its output",
+    ]
     names += ["the way from its blocks", "the choice among its banks"] if deep else []
     names += ["the way to the multipliers", "operands", "products", "the way to the adders"] if op.far(lanes) else []
     names += [] if op.far(lanes) else ["operands", "products"]

@@ -10,7 +10,7 @@ from typing import Any
 from creator.affine import Format
 from creator.formats import bits_for
 from creator.ops.window import Ring
-from creator.render.values import AllOf, Bits, Identifier
+from creator.render.values import AllOf, Bit, Bits, Identifier
 from creator.schedule.rom import address_bits
 
 
@@ -27,11 +27,22 @@ class Order:
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop of more than one turn, which turns where all of ``cause`` are 1."""
+    """A loop of more than one turn, which turns where all of ``cause`` are 1; ``turn`` is the one for a frame's second beat."""
 
     name: str
     count: int
     cause: AllOf
+    turn: int
+
+    @property
+    def second(self) -> Bits:
+        """Its counter for a frame's second beat."""
+        return Bits(self.turn, self.bits)
+
+    @property
+    def second_ends(self) -> Bit:
+        """Whether that is its last turn."""
+        return Bit(self.turn == self.count - 1)
 
     @property
     def bits(self) -> int:
@@ -105,9 +116,13 @@ def window_values(ring: Ring, order: Order, fmt: Format, lanes: int, pad_code: i
         "padding_beat": Bits(sum((pad_code & ((1 << bits) - 1)) << (bits * lane) for lane in range(lanes)), bits * lanes),
         "loops": _loops(names, counts),
         "row_loops": _flags(_among(names, "beat", "column", "line")),
-        "window_loops": _after("ends_row", _among(names, "again", "part")),
-        "frame_loops": _after("ends_window", _among(names, "x", "y")),
-        "corner_moves": _after("advance", _among(names, "beat", "column", "line", "again")),
+        "window_loops": _flags(_among(names, "beat", "column", "line", "again", "part")),
+        "frame_loops": _flags(names),
+        "line_loops": _flags(_among(names, "beat", "column")),
+        "corner_loops": _flags(_among(names, "beat", "column", "line", "again")),
+        "jumps_by_row": "x" in names,
+        "first": _first(ring, order, names, places),
+        "first_inside": Bit(not any(ring.before)),
         "has_line": "line" in names,
         **_moves(ring, order, names, places),
         "axes": _axes(ring, names),
@@ -169,20 +184,44 @@ def _loops(names: list[str], counts: dict[str, int]) -> list[Loop]:
     found: list[Loop] = []
     for name in names:
         cause = AllOf((found[-1].turns, found[-1].ends)) if found else AllOf((Identifier("advance"),))
-        found.append(Loop(name, counts[name], cause))
+        found.append(Loop(name, counts[name], cause, int(not found)))
     return found
+
+
+def _first(ring: Ring, order: Order, names: list[str], places: int) -> dict[str, Bit | Bits]:
+    """What is known of a frame's first beat: no loop is in its last turn, so the innermost one moves on."""
+    moves = _moves(ring, order, names, places)
+    distance, around = moves["distances"][0].value, moves["arounds"][0].value
+    assert isinstance(distance, Bits)
+    assert isinstance(around, Bits)
+    origins = [str(choice.value) for choice in moves["origins"]]
+    return {
+        "ends_row": Bit(not _among(names, "beat", "column", "line")),
+        "ends_window": Bit(not _among(names, "beat", "column", "line", "again", "part")),
+        "ends_frame": Bit(not names),
+        "ends_windows": Bit("x" not in names),
+        "from_place": Bit(len(origins) > 1),
+        "from_line": Bit(origins[0] == "line_place" or len(origins) > 2),
+        "begins_line": Bit(not _among(names, "beat", "column")),
+        "begins_corner": Bit(not _among(names, "beat", "column", "line", "again")),
+        "distance": distance,
+        "around": around,
+    }
 
 
 def _jumps(ring: Ring, names: list[str], bits: int) -> list[dict[str, Any]]:
     """How much less there is from the base on, when a window ends."""
-    by_loop = {"x": ring.jump.window, "y": ring.jump.row, "": ring.jump.frame}
-    chain = [name for name in by_loop if name in names or not name]
-    choices = _choices(chain, [Bits(-by_loop[name], bits) for name in chain])
-    found = []
-    for choice in choices:
-        assert isinstance(choice.value, Bits)
-        found.append({"flags": choice.flags, "idle": choice.value, "stores": Bits(choice.value.value + 1, bits)})
-    return found
+    by_flag = {"ends_windows": ring.jump.window, "ends_frame": ring.jump.row, "": ring.jump.frame}
+    kept = [("ends_windows", "x" in names), ("ends_frame", "y" in names), ("", True)]
+    return [
+        {
+            "flag": Identifier(flag) if flag else None,
+            "idle": Bits(-by_flag[flag], bits),
+            "stores": Bits(1 - by_flag[flag], bits),
+        }
+        for flag, is_there in kept
+        if is_there
+    ]
 
 
 def _axes(ring: Ring, names: list[str]) -> list[dict[str, Any]]:
@@ -201,7 +240,7 @@ def _axes(ring: Ring, names: list[str]) -> list[dict[str, Any]]:
                     "loop": Identifier(loop) if loop in names else None,
                     "place_loop": Identifier(name) if name in names else None,
                     "turns": _after("advance", _among(names, *turns)),
-                    "stays": _after("ends_window", _among(names, *ends)),
+                    "stays": _flags(_among(names, "beat", "column", "line", "again", "part", *ends)),
                     "before": before[index],
                     "after": after[index],
                     "size": size,
@@ -209,6 +248,15 @@ def _axes(ring: Ring, names: list[str]) -> list[dict[str, Any]]:
                     "dilation": ring.dilation[index],
                     "stride": ring.stride[index],
                     "first": Bits(-before[index], bits),
+                    **_second(ring, index, names, bits),
                 }
             )
     return found
+
+
+def _second(ring: Ring, index: int, names: list[str], bits: int) -> dict[str, Bits]:
+    """Where a frame's second tap is on an axis, and the corner of its window."""
+    first, inner = -ring.before[index], names[0] if names else ""
+    tap = first + (ring.dilation[index] if inner == ("line", "column")[index] else 0)
+    corner = first + (ring.stride[index] if inner == ("y", "x")[index] else 0)
+    return {"second": Bits(max(tap, corner), bits), "second_corner": Bits(corner, bits)}

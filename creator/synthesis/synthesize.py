@@ -31,7 +31,7 @@ STREAM_PINS = 8
 
 MAX_SEEDS = 100
 
-RAM = "vhdl/creator_ram.vhd"
+WRITTEN = ("creator_ram", "creator_ring")
 
 
 def synthesize(
@@ -178,8 +178,10 @@ class _Flow:
         block = "".join(
             f"setattr -set {style} {name}/m:*\n" for key, style in styles.items() for name in self.build.manifest[key]
         )
-        # Else Yosys builds logic for a word that is read while it is written; of that creator_ram promises nothing.
-        written = "setattr -set no_rw_check 1 creator_ram_*/m:*\n" if RAM in self.build.manifest["sources"] else ""
+        # Else Yosys builds logic for a word that is read while it is written; of that these memories promise nothing.
+        sources = self.build.manifest["sources"]
+        memories = [name for name in WRITTEN if f"vhdl/{name}.vhd" in sources]
+        written = "".join([f"setattr -set no_rw_check 1 {name}_*/m:*\n" for name in memories])
         script = f"""read_verilog network.v
 hierarchy -check -top {top}
 {block}{written}proc

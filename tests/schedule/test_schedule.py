@@ -136,10 +136,10 @@ def test_the_plan_as_a_table() -> None:
 
 
 def test_a_clock_is_given_only_as_far_as_it_was_measured() -> None:
-    graph = chain(linear(11, 4), shape=(11,))
-    assert estimate_plan(schedule(graph, lanes={"layer.0": (10, 4)})).clock_mhz == 150
-    assert estimate_plan(schedule(graph, lanes={"layer.0": (11, 4)})).clock_mhz == 0
-    assert "clock" not in estimate_plan(schedule(graph, lanes={"layer.0": (11, 4)})).text()
+    graph = chain(linear(13, 8), shape=(13,))
+    assert estimate_plan(schedule(graph, lanes={"layer.0": (12, 8)})).clock_mhz == 150
+    assert estimate_plan(schedule(graph, lanes={"layer.0": (13, 8)})).clock_mhz == 0
+    assert "clock" not in estimate_plan(schedule(graph, lanes={"layer.0": (13, 8)})).text()
 
 
 @pytest.mark.parametrize("path", ["a\nb", "a\r\nb\u2028c", "\ud800"], ids=ascii)

@@ -20,8 +20,8 @@ def render_conv(files: CoreFiles, op: Conv) -> None:
     core, x, lanes = files.core, files.core.input_type, files.core.lanes
     array = MacArray(op, x, files.interval, lanes)
     deep = deep_stages(array.words)
-    # Both the memory of weights and the ring have a register; behind it, padding takes one more, a deep memory two.
-    values = multiplying(files, op, array, 2 + max(deep, int(op.padded)), gated=False)
+    # Both the memory of weights and the ring have a register; behind it, padding takes two more, and so does a deep memory.
+    values = multiplying(files, op, array, 2 + max(deep, op.padding_stages), gated=False)
     ring, order = op.ring(x, lanes), Order(op.channel_groups, op.group_outputs // lanes.output)
     said = f"{op.channel_groups} groups of channels, " if op.channel_groups > 1 else ""
     again = f"{order.again} times " if order.again > 1 else ""
@@ -31,8 +31,8 @@ def render_conv(files: CoreFiles, op: Conv) -> None:
         window_values(ring, order, x.format, lanes.input, op.pad_code, values["marks_first"])
         | {"where": Comment(core.node.where), "order": Comment(f"{said}{again}all taps, channels innermost")},
     )
-    late = max(0, deep - int(op.padded))
-    registers = [Identifier(name) for name in (*("early", "late")[2 - late :], "activation")]
+    late = deep > op.padding_stages
+    registers = [Identifier(name) for name in (*(("early", "late") if late else ()), "activation")]
     files.main(
         values
         | {
@@ -48,7 +48,7 @@ def render_conv(files: CoreFiles, op: Conv) -> None:
             "windows": math.prod(core.node.type.shape[:-1]),
             "window_words": array.words,
             "marks_last": True,
-            "weight_late": op.padded and not deep,
+            "weight_waits": op.padding_stages > deep and array.words > 1,
             "activation_delays": [{"name": name, "next": after} for name, after in itertools.pairwise(registers)],
             "windows_entity": windows,
         }

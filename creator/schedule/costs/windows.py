@@ -39,7 +39,7 @@ def conv_cost(parts: Parts, op: Conv, x: TensorType, interval: Interval, lanes: 
     counters = address_bits(array.words) + (address_bits(array.groups) if array.bias_bits and array.groups > 1 else 0)
     parts.luts["counter"] += counters
     parts.ffs["control"] += counters + 2 * op.stages(lanes) + op.sum_stages(lanes)
-    parts.ffs["operand"] += array.word_bits * op.padded
+    parts.ffs["operand"] += op.padding_stages * address_bits(array.words)
     multiplying_cost(parts, array)
 
 
