@@ -70,6 +70,22 @@ def wrapped(*layers: torch.nn.Module) -> Factory:
     return make
 
 
+def trained(make: Factory, x: torch.Tensor, engine: str, fuse: Any) -> torch.nn.Module:
+    """The eager mode with quantization-aware training."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(7)
+        model = make().train()
+        model.qconfig = quantization.get_default_qat_qconfig(engine)
+        prepared = quantization.prepare_qat(quantization.fuse_modules_qat(model, fuse))
+        optimizer = torch.optim.SGD(prepared.parameters(), 0.1)
+        for _ in range(10):
+            optimizer.zero_grad()
+            (prepared(x) - x[:, :3]).square().mean().backward()
+            optimizer.step()
+        return quantization.convert(prepared.eval())
+
+
 def graph_mode(make: Factory, x: torch.Tensor, kind: str = "quantized", config: Any = None) -> torch.nn.Module:
     """The FX graph mode, to quantized modules, to reference modules, or to the operators of PT2E."""
     converters = {

@@ -9,8 +9,9 @@ import torch
 import creator
 from creator import CreatorError, FixedPoint, Rounding, nn
 from creator.affine import Affine, multiplier
+from creator.cli import main
 from creator.importing import compare_torch_ao
-from tests.importing.models import ENGINES, Engine, batch, codes_of, eager, graph_mode, qconfig, quantized, wrapped
+from tests.importing.models import ENGINES, Engine, batch, codes_of, eager, graph_mode, qconfig, quantized, trained, wrapped
 from tests.oracle import rounded
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -207,3 +208,42 @@ def test_the_graph_modes_agree(kind, tmp_path):
     run = creator.simulate(tmp_path / "build", graph.input_format.to_integers(x[:10].double().numpy()), bench="vhdl")
     assert run.mismatches == 0
     assert run.compared == 30
+
+
+@pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine in ("x86", "qnnpack")])
+def test_a_network_that_was_trained_with_fake_quantization(engine):
+    with Engine(engine):
+        x = batch(100, 6)
+        layers = torch.nn.Linear(6, 5), torch.nn.BatchNorm1d(5), torch.nn.ReLU(), torch.nn.Linear(5, 3)
+        model = trained(wrapped(*layers), x, engine, [["module.0", "module.1"]])
+        imported = creator.from_torch_ao(model, x)
+        graph = creator.trace(imported, 6)
+    assert {path for node in graph.nodes for path in node.paths} == {"module.0", "module.2", "module.3"}
+
+
+def test_a_quantized_part_inside_a_module():
+    class Inner(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.weight = torch.nn.Linear(6, 5), torch.nn.Parameter(torch.randn(4, 5))
+
+        def forward(self, x):
+            return torch.nn.functional.linear(torch.relu(self.fc(x)), self.weight)
+
+    x = batch(100, 6)
+    inner = graph_mode(Inner, x)
+    direct, nested = creator.from_torch_ao(inner, x), creator.from_torch_ao(torch.nn.Sequential(inner), x)
+    assert torch.equal(direct(x), nested(x))
+    assert {path for path, _ in nested.named_modules()} >= {"0.quantize", "0.fc", "0.linear"}
+
+
+def test_the_command_line_takes_a_factory(tmp_path, monkeypatch, capfd):
+    (tmp_path / "model.py").write_text("from tests.importing.test_linear import imported as make\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["translate", "model.py:make", "--input-shape", "6", "-o", "build", "--quiet"]) == 0
+    assert main(["simulate", "build", "--bench", "vhdl", "--quiet"]) == 0
+
+
+def imported():
+    """A factory."""
+    return creator.from_torch_ao(eager(wrapped(torch.nn.Linear(6, 3)), batch(50, 6)))
