@@ -9,7 +9,7 @@ import numpy as np
 
 from creator import FixedPoint, Graph, Overflow, Rounding
 from creator.affine import Format
-from creator.ops import Linear, Op, Rescale, Slope, TensorType
+from creator.ops import ArgMax, Linear, Op, Rescale, Slope, TensorType, Top1
 
 ROUNDINGS = [rounding for rounding in Rounding if rounding is not Rounding.STOCHASTIC]
 OVERFLOWS = list(Overflow)
@@ -91,6 +91,16 @@ def _linear(op: Linear, source: TensorType, sample: list[int]) -> list[int]:
     return sums
 
 
+def _largest(op: ArgMax | Top1, source: Format, row: list[int]) -> list[int]:
+    """The index of the largest code of a row, or score and index on the grid of the score."""
+    index = next(place for place, code in enumerate(row) if all(code >= other for other in row))
+    if isinstance(op, ArgMax):
+        return [index]
+    fraction = max(source.frac_bits, 0)
+    values = (row[index] * power(-source.frac_bits), Fraction(index))
+    return [int(value * power(fraction)) for value in values]
+
+
 def _applied(op: Op, source: TensorType, values: np.ndarray) -> np.ndarray:
     if isinstance(op, (Rescale, Slope)):
         channels, of = source.shape[-1], rescaled if isinstance(op, Rescale) else sloped
@@ -98,6 +108,11 @@ def _applied(op: Op, source: TensorType, values: np.ndarray) -> np.ndarray:
         return np.array(flat, dtype=np.int64).reshape(values.shape)
     if isinstance(op, Linear):
         return np.array([_linear(op, source, sample) for sample in values.tolist()], dtype=np.int64)
+    if isinstance(op, (ArgMax, Top1)):
+        rows = values.reshape(-1, source.shape[-1]).tolist()
+        found = [_largest(op, source.format, row) for row in rows]
+        shape = (*source.shape[:-1], 2) if isinstance(op, Top1) else source.shape[:-1] or (1,)
+        return np.array(found, dtype=np.int64).reshape(len(values), *shape)
     return op.run((source,), (values,))
 
 

@@ -37,6 +37,7 @@ from creator.nn.activations import (
 from creator.nn.batch_norm import BatchNorm1d, BatchNorm2d
 from creator.nn.clamp import HardTanh, ReLU
 from creator.nn.conv import Conv1d, Conv2d
+from creator.nn.largest import ArgMax, Top1
 from creator.nn.linear import Linear
 from creator.nn.lookup import Lookup
 from creator.nn.pool import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d
@@ -53,6 +54,7 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
+    "ArgMax",
     "AvgPool1d",
     "AvgPool2d",
     "BatchNorm1d",
@@ -89,6 +91,7 @@ __all__ = [
     "Softplus",
     "StraightThrough",
     "Tanh",
+    "Top1",
     "Upsample",
     "UpsamplingNearest2d",
     "ZeroPad1d",

@@ -1,5 +1,6 @@
 """The operations of a graph: one file each, with shapes, formats and exact integer semantics. No torch here."""
 
+from creator.ops.argmax import ArgMax
 from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats
 from creator.ops.clamp import Clamp
 from creator.ops.conv import Conv
@@ -13,11 +14,13 @@ from creator.ops.rescale import Rescale
 from creator.ops.reshape import Reshape
 from creator.ops.slope import Slope
 from creator.ops.sumpool import SumPool
+from creator.ops.top1 import Top1
 from creator.ops.upsample import Upsample
 
 REGISTRY: dict[str, type[Op]] = {
     op.name: op
     for op in (
+        ArgMax,
         Clamp,
         Conv,
         Linear,
@@ -30,6 +33,7 @@ REGISTRY: dict[str, type[Op]] = {
         Reshape,
         Slope,
         SumPool,
+        Top1,
         Upsample,
     )
 }
@@ -37,6 +41,7 @@ REGISTRY: dict[str, type[Op]] = {
 
 __all__ = [
     "REGISTRY",
+    "ArgMax",
     "Clamp",
     "Conv",
     "Interval",
@@ -54,6 +59,7 @@ __all__ = [
     "SumPool",
     "TensorType",
     "Timing",
+    "Top1",
     "Upsample",
     "beats",
 ]

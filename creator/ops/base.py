@@ -100,6 +100,15 @@ def divisors(number: int) -> list[int]:
     return [n for n in range(1, number + 1) if number % n == 0]
 
 
+def row_choices(x: TensorType) -> Sequence[int]:
+    """How many elements a core that treats rows can take in a cycle, ascending: part of one row, or whole rows.
+
+    A row is what lies along the last axis. A value of a single row passes in any beats, the last of which may carry fewer.
+    """
+    row = x.shape[-1]
+    return range(1, row + 1) if x.size == row else [*divisors(row), *range(2 * row, x.size + 1, row)]
+
+
 _DEEP, _DEEP_STAGES = 1024, 2
 
 
@@ -160,9 +169,13 @@ class Op(ABC):
     def lane_choices(self, inputs: tuple[TensorType, ...], result: TensorType) -> tuple[Sequence[int], Sequence[int] | None]:
         """How many elements its core can take in a cycle, and how many it can give, ascending.
 
-        ``None``: as many as it takes. Any number, unless an operation says otherwise.
+        ``None``: what it takes decides, see :meth:`results`. Any number, unless an operation says otherwise.
         """
         return range(1, inputs[0].size + 1), None
+
+    def results(self, inputs: tuple[TensorType, ...], taken: int) -> int:
+        """How many elements its core gives in a cycle if it takes so many, where :meth:`lane_choices` leaves no choice."""
+        return taken
 
 
 def frozen_array(values: npt.ArrayLike) -> IntArray:

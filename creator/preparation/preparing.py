@@ -30,6 +30,7 @@ from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path, reason
 from creator.tracing.lower import CLAMPS, DROPOUTS, RELUS, RESHAPES
+from creator.tracing.rows import ARG_MAX
 
 _REPLACEMENTS = "use Linear, Conv1d, Conv2d, ReLU and the activations of creator.nn; nn.Lookup for other functions of one value"
 
@@ -149,7 +150,7 @@ class _Preparation:
         if node.op == "get_attr":
             return f"{node.target} (used outside a layer)"
         if node.op in ("call_function", "call_method") and node in self.tensors:
-            if node.target in RESHAPES | DROPOUTS or node.target in FUNCTIONS or node.target in CLAMPS:
+            if node.target in RESHAPES | DROPOUTS | ARG_MAX or node.target in FUNCTIONS or node.target in CLAMPS:
                 return ""
             return module_path(node)
         return ""

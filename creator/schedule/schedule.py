@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from creator.errors import CreatorError
 from creator.graph import Graph, Node
-from creator.ops import Lanes
+from creator.ops import Lanes, TensorType
 from creator.schedule.area import core_areas
 from creator.schedule.assemble import assemble, core_nodes
 from creator.schedule.device import Device, find_device
@@ -63,7 +63,7 @@ def schedule(
         return _fastest(graph, search, device)
     if parallelism in (None, SERIAL, FULL):
         full = parallelism == FULL
-        uniform = [step.most if full else Lanes() for step in search.steps]
+        uniform = [step.most if full else step.least for step in search.steps]
         plan = _assembled(
             graph, nodes, [search.completed(step, step.fixed or own) for step, own in zip(search.steps, uniform, strict=True)]
         )
@@ -154,18 +154,23 @@ def _fixed(nodes: list[Node], graph: Graph, lanes: Mapping[str, int | Sequence[i
         if not found:
             known = ", ".join(node.where for node in nodes)
             raise CreatorError(f"lanes are given for {_shown(path)}, which has no core", "schedule", f"choose among {known}")
-        pair = tuple(wanted) if isinstance(wanted, (tuple, list)) else (wanted, wanted)
         for node in found:
             if node.name in fixed:
                 raise CreatorError("its lanes are given twice", node.where, "give them once")
-            inputs, outputs = node.op.lane_choices(graph.input_types(node), node.type)
-            whole = len(pair) == 2 and all(type(n) is int for n in pair)
-            fits = whole and pair[0] in inputs and (pair[1] in outputs if outputs else pair[0] == pair[1])
-            if not fits:
-                hint = f"(inputs, outputs) of {_range(inputs)} and {_range(outputs)}" if outputs else _range(inputs)
-                raise CreatorError(f"lanes={_shown(wanted)} is not possible", node.where, f"give {hint}")
-            fixed[node.name] = Lanes(pair[0], pair[1])
+            fixed[node.name] = _checked(node, graph.input_types(node), wanted)
     return fixed
+
+
+def _checked(node: Node, types: tuple[TensorType, ...], wanted: int | Sequence[int]) -> Lanes:
+    """The lanes that the user wants for a core: (inputs, outputs), or one number for both, or for what decides the other."""
+    pair = tuple(wanted) if isinstance(wanted, (tuple, list)) else (wanted, wanted)
+    inputs, outputs = node.op.lane_choices(types, node.type)
+    if len(pair) == 2 and all(type(n) is int for n in pair) and pair[0] in inputs:
+        given = node.op.results(types, pair[0])
+        if pair[1] in outputs if outputs else (pair[1] == given or isinstance(wanted, int)):
+            return Lanes(pair[0], pair[1] if outputs else given)
+    hint = f"(inputs, outputs) of {_range(inputs)} and {_range(outputs)}" if outputs else _range(inputs)
+    raise CreatorError(f"lanes={_shown(wanted)} is not possible", node.where, f"give {hint}")
 
 
 def _range(choices: Sequence[int]) -> str:

@@ -47,7 +47,7 @@ class Step:
 
     @cached_property
     def choices(self) -> tuple[Sequence[int], Sequence[int] | None]:
-        """How many elements it can take in a cycle, and how many it can give, ascending; ``None``: as many as it takes."""
+        """How many elements it can take in a cycle, and how many it can give, ascending; ``None``: see :meth:`lanes`."""
         return self.node.op.lane_choices((self.x,), self.node.type)
 
     def cycles(self, lanes: Lanes) -> int:
@@ -74,7 +74,16 @@ class Step:
     def most(self) -> Lanes:
         """As many lanes as it can have."""
         inputs, outputs = self.choices
-        return Lanes(inputs[-1], (outputs or inputs)[-1])
+        return Lanes(inputs[-1], outputs[-1]) if outputs else self.lanes(inputs[-1])
+
+    @property
+    def least(self) -> Lanes:
+        """As few."""
+        return Lanes() if self.choices[1] else self.lanes(1)
+
+    def lanes(self, inputs: int) -> Lanes:
+        """The lanes where those of the inputs decide."""
+        return Lanes(inputs, self.node.op.results((self.x,), inputs))
 
 
 @dataclass(frozen=True)
@@ -156,10 +165,10 @@ class Search:
             return
         inputs, outputs = step.choices
         if outputs is None:
-            enough = (n for n in inputs[bisect_left(inputs, beats(size, target)) :] if step.reaches(target, n, n))
-            own = {before} if before in inputs and step.reaches(target, before, before) else set()
-            for lanes in sorted({*itertools.islice(enough, 1), *own}):
-                yield Lanes(lanes, lanes)
+            enough = (n for n in inputs[bisect_left(inputs, beats(size, target)) :] if step.cycles(step.lanes(n)) <= target)
+            own = {before} if before in inputs and step.cycles(step.lanes(before)) <= target else set()
+            for count in sorted({*itertools.islice(enough, 1), *own}):
+                yield step.lanes(count)
             return
         for count in fewest_lanes(size) if isinstance(inputs, range) else inputs:
             found = step.fewest_outputs(count, target)
@@ -196,7 +205,7 @@ def intervals_of(steps: Iterable[Step]) -> list[int]:
     for step in steps:
         inputs, outputs = (_useful(choices) if choices else None for choices in step.choices)
         assert inputs is not None
-        found |= {step.cycles(Lanes(i, o)) for i in inputs for o in outputs or (i,)}
+        found |= {step.cycles(Lanes(i, o)) for i in inputs for o in outputs or (step.lanes(i).output,)}
     return sorted(found)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from creator.ops import Conv, Linear, Permute, beats
+from creator.ops import ArgMax, Conv, Linear, Permute, Top1, beats
+from creator.ops.argmax import Comparison
 from creator.schedule.movement import LONG, Part, Pipeline, Queue, Regrouping, StoredCore, StreamRegister, WindowCore
 from creator.schedule.plan import Core, Plan
 from creator.schedule.sweeps import moves_of
@@ -24,6 +25,8 @@ def _parts_of(core: Core) -> list[Part]:
     if core.sweeps:
         along = [part for axis in core.sweeps for part in (StreamRegister(), moves_of(axis))]
         return [*parts, *along[1:]]
+    if isinstance(op, (ArgMax, Top1)):
+        return [*parts, Pipeline(core.timing.delay, Comparison(core.input_type, lanes).words, rigid=False)]
     if not isinstance(op, Linear):
         return [*parts, Pipeline(core.timing.delay, 1, rigid=False)]
     words, groups = beats(op.in_features, lanes.input), beats(op.out_features, lanes.output)

@@ -14,10 +14,11 @@ import torch.fx
 import torch.nn.functional as F
 from torch.utils._pytree import tree_leaves
 
+from creator import ops
 from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Builder, Graph
-from creator.nn import BatchNorm1d, BatchNorm2d, PReLU, Quantize
+from creator.nn import ArgMax, BatchNorm1d, BatchNorm2d, PReLU, Quantize
 from creator.nn.weighted import Weighted
 from creator.ops import Op, Reshape, TensorType
 from creator.tracing.fx import module_path, reason
@@ -25,6 +26,7 @@ from creator.tracing.layout import Value, channels_first, channels_last, flat, n
 from creator.tracing.modules import clamp_op, module_handler
 from creator.tracing.pooling import SPATIAL, axes_of
 from creator.tracing.requantized import Context
+from creator.tracing.rows import ARG_MAX, ROWS, along, argmax_arguments
 from creator.tracing.spatial_calls import SPATIAL_CALLS, spatial_call
 from creator.tracing.weighted import CONVOLUTIONS, folded_ops, weighted_ops
 
@@ -147,6 +149,9 @@ class Lowering(torch.fx.Interpreter):
             self.values[n] = self._weighted(module, lambda context: weighted_ops(module, context), value, (where,))
         elif isinstance(module, tuple(SPATIAL)) and handler is not None:
             self.values[n] = self._spatial(lambda context: handler(module, context), value, axes_of(module), (where,))
+        elif isinstance(module, ROWS) and handler is not None:
+            keepdim = isinstance(module, ArgMax) and module.keepdim
+            self.values[n] = self._along(lambda context: handler(module, context), value, module.dim, where, keepdim)
         elif handler is not None:
             if isinstance(module, PReLU) and module.num_parameters > 1:
                 value = self._with_channels(value, (where,))
@@ -174,6 +179,17 @@ class Lowering(torch.fx.Interpreter):
             return [made] if isinstance(made, Op) else made
 
         return value.renamed(self._append(make, value.name, paths))
+
+    def _along(
+        self, make: Callable[[Context], Any], value: Value | _Raw, dim: object, where: str, keepdim: bool = False
+    ) -> Value:
+        """Appends what treats the rows of a value along an axis."""
+        value = self._formatted(value, (where,))
+        assert self.builder is not None
+        try:
+            return along(self.builder, value, dim, make, (where,), keepdim)
+        except CreatorError as error:
+            raise error.at(where) from None
 
     def _append(
         self,
@@ -317,6 +333,9 @@ class Lowering(torch.fx.Interpreter):
             if not all(bound is None or isinstance(bound, (int, float)) for bound in (low, high)):
                 raise CreatorError("limits must be numbers", where)
             self.values[n] = self._add(lambda _, context: clamp_op(low, high, context), self.module, value, (where,))
+        elif n.target in ARG_MAX:
+            dim, keepdim = argmax_arguments(*n.args[1:], **n.kwargs)
+            self.values[n] = self._along(lambda _: ops.ArgMax(), value, dim, where, keepdim)
         else:
             hint = _HINTS.get(where.rsplit(".", 1)[-1], "use layers from creator.nn")
             raise CreatorError("this operation is not supported", where, hint)

@@ -70,6 +70,16 @@ def _bound(value: float, fmt: Format, end: int) -> int:
     return code
 
 
+def argmax_op(module: nn.ArgMax, context: Context) -> ops.Op:
+    """The index of the largest element of each row."""
+    return ops.ArgMax()
+
+
+def top1_op(module: nn.Top1, context: Context) -> ops.Op:
+    """The largest element of each row, and its index."""
+    return ops.Top1()
+
+
 MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.Quantize: quantize_op,
     nn.Linear: weighted_ops,
@@ -77,6 +87,8 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.Conv2d: weighted_ops,
     nn.BatchNorm1d: relu_op,  # never called: lowered together with the layer before it
     nn.BatchNorm2d: relu_op,
+    nn.ArgMax: argmax_op,  # these along an axis: see tracing/rows.py
+    nn.Top1: top1_op,
     nn.ReLU: relu_op,
     nn.HardTanh: hard_tanh_op,
     nn.Lookup: lookup_op,

@@ -91,6 +91,8 @@ def _check_against(model: torch.nn.Module, graph: Graph) -> None:
             what = f"fails on a batch of {len(x)}: {reason(error)}"
             raise CreatorError(what, type(model).__name__, "do not write the batch size into the model") from None
     expected = graph.run(x)
+    # A result of one element a sample has no axis in torch, and one here.
+    outputs = [y[:, None] if y.ndim == 1 and graph.output_shape == (1,) else y for y in outputs]
     if not all(np.array_equal(graph.output_format.to_integers(y), expected) for y in outputs):
         raise CreatorError(
             "the integer graph does not reproduce the model's outputs",

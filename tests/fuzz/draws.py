@@ -69,11 +69,12 @@ class Draws:
                 return {"parallelism": self.whole(min(beats, 16), beats), **packing}
             case 2 if multiplied <= 200:
                 return {"parallelism": "full-lanes", **packing}
-        lanes: dict[str, list[int]] = {}
+        lanes: dict[str, int | list[int]] = {}
         for node in nodes:
             n, m = lowered.input_types(node)[0].size, node.type.size
             if node.op.name != "linear":
-                lanes[node.name] = [self.lanes(n, 16, -(-n // beats))] * 2
+                taken = self.lanes(n, 16, -(-n // beats))
+                lanes[node.name] = next(k for k in node.op.lane_choices(lowered.input_types(node), node.type)[0] if k >= taken)
                 continue
             taken = self.lanes(n, 16, -(-n // beats))
             rounds = max(1, beats // -(-n // taken))

@@ -12,10 +12,15 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.internal.conjecture.providers import HypothesisProvider
 
-from tests.fuzz import mlps, scales
+from tests.fuzz import ends, mlps, scales
 from tests.fuzz.trial import Trial
 
-KINDS: dict[str, Callable[[], st.SearchStrategy[Trial]]] = {"mlp": mlps.small, "scales": scales.small, "large": mlps.large}
+KINDS: dict[str, Callable[[], st.SearchStrategy[Trial]]] = {
+    "mlp": mlps.small,
+    "scales": scales.small,
+    "large": mlps.large,
+    "ends": ends.small,
+}
 """By name, what can be explored."""
 
 

@@ -26,9 +26,9 @@ from tests.oracle import ROUNDINGS
 ROOT = Path(__file__).parents[2]
 MANY, FEW = 256, 32  # samples of each network in `make test`; of the others in `make test-all`
 EACH = 10  # networks of a seed, besides the simplest
-QUICK = {"mlp": 10, "scales": 10, "large": 3}  # seeds of `make test`
-ALL = {"mlp": 500, "scales": 500, "large": 20}
-COCOTB = {"mlp": 2, "scales": 2}
+QUICK = {"mlp": 10, "scales": 10, "large": 3, "ends": 6}  # seeds of `make test`
+ALL = {"mlp": 500, "scales": 500, "large": 20, "ends": 300}
+COCOTB = {"mlp": 2, "scales": 2, "ends": 1}
 
 
 def seeds(quick: dict[str, int], all: dict[str, int]) -> list:
@@ -131,9 +131,29 @@ def test_the_scales_cover_what_they_should() -> None:
     assert expected <= seen, expected - seen
 
 
+def test_the_ends_cover_what_they_should() -> None:
+    """Rows in part, whole and several in a beat, last beats that carry fewer, ties, and results that are regrouped."""
+    seen: set[str] = set()
+    for trial in explored("ends"):
+        seen |= {trial.stalls}
+        for core in trial.design().plan.cores:
+            x, row, name = core.input_type, core.input_type.shape[-1], core.node.op.name
+            lanes = core.lanes.input
+            kind = "part" if lanes < row else "whole" if lanes == row else "several"
+            seen |= {f"{name} {kind}", f"{name} {len(x.shape)} axes", f"{name} signed {x.format.signed}"}
+            seen |= {f"{name} short"} if x.size == row and row % lanes else set()
+            seen |= {"no adapter"} if core.adapter is None else {"adapter"}
+            seen |= {f"{name} of one"} if row == 1 else set()
+    expected = {"no adapter", "adapter", *NAMES}
+    for name in ("argmax", "top1"):
+        kinds = ("part", "whole", "several", "short", "1 axes", "2 axes", "3 axes", "signed True", "signed False", "of one")
+        expected |= {f"{name} {kind}" for kind in kinds}
+    assert expected <= seen, expected - seen
+
+
 def test_every_operation_occurs() -> None:
     """A new operation must join the generators."""
-    trials = [*explored("mlp"), *explored("scales")]
+    trials = [*explored("mlp"), *explored("scales"), *explored("ends")]
     assert {node.op.name for trial in trials for node in trial.traced.nodes} == set(REGISTRY)
 
 

@@ -13,8 +13,10 @@ from creator.graph.build import node_name
 from creator.graph.vectors import check_vectors, corner_vectors, random_vectors
 from creator.ops import Clamp, Reshape, TensorType
 from tests.graph.chains import IN, chain, linear, of_everything, quantize, table
+from tests.graph.ends import of_ends
 
 F = FixedPoint
+EVERYTHING = pytest.mark.parametrize("graph", [of_everything(), of_ends()], ids=["everything", "ends"])
 
 
 def exact_linear(graph: Graph, x: np.ndarray) -> np.ndarray:
@@ -42,24 +44,24 @@ def test_a_linear_graph_computes_its_formula() -> None:
     assert y.max() == 90
 
 
-def test_run_all_gives_every_value_by_name() -> None:
-    graph = of_everything()
+@EVERYTHING
+def test_run_all_gives_every_value_by_name(graph: Graph) -> None:
     values = graph.run_all(check_vectors(graph, 5))
     assert list(values) == ["input", *(node.name for node in graph.nodes)]
     for node in graph.nodes:
         assert values[node.name].shape == (9, *node.type.shape)
 
 
-def test_every_value_lies_in_its_interval() -> None:
-    graph = of_everything()
+@EVERYTHING
+def test_every_value_lies_in_its_interval(graph: Graph) -> None:
     for name, values in graph.run_all(check_vectors(graph, 500)).items():
         assert graph.intervals[name].low <= values.min()
         assert values.max() <= graph.intervals[name].high
 
 
+@EVERYTHING
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_small_batches_run(count: int) -> None:
-    graph = of_everything()
+def test_small_batches_run(graph: Graph, count: int) -> None:
     x = random_vectors(graph, 2)
     y = graph.run(x[:count])
     assert y.shape == (count, *graph.output_shape)
@@ -67,8 +69,8 @@ def test_small_batches_run(count: int) -> None:
     assert np.array_equal(y, graph.run(x)[:count])
 
 
-def test_the_batch_does_not_matter() -> None:
-    graph = of_everything()
+@EVERYTHING
+def test_the_batch_does_not_matter(graph: Graph) -> None:
     x = check_vectors(graph, 40)
     assert np.array_equal(np.concatenate([graph.run(sample[None]) for sample in x]), graph.run(x))
 
@@ -81,8 +83,8 @@ def test_any_integer_type_runs(dtype: type) -> None:
     assert np.array_equal(graph.run(x.tolist()), graph.run(x))
 
 
-def test_running_leaves_the_input_alone() -> None:
-    graph = of_everything()
+@EVERYTHING
+def test_running_leaves_the_input_alone(graph: Graph) -> None:
     x = check_vectors(graph, 5)
     before = x.copy()
     graph.run(x)

@@ -15,8 +15,10 @@ from creator.graph.storage import graph_bytes
 from creator.graph.text import arrays_of
 from creator.graph.vectors import check_vectors, corner_vectors
 from tests.graph.chains import chain, linear, of_everything
+from tests.graph.ends import of_ends
 
 KEY = "creator-graph"
+EVERYTHING = pytest.mark.parametrize("graph", [of_everything(), of_ends()], ids=["everything", "ends"])
 
 
 def refused(path: Path) -> str:
@@ -31,8 +33,8 @@ def written(path: Path, content: bytes) -> Path:
     return path
 
 
-def test_save_and_load_give_the_same_graph(tmp_path: Path) -> None:
-    graph = of_everything()
+@EVERYTHING
+def test_save_and_load_give_the_same_graph(graph: Graph, tmp_path: Path) -> None:
     graph.save(tmp_path / "g.creator")
     again = creator.load(tmp_path / "g.creator")
     assert again.text() == graph.text()

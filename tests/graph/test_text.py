@@ -11,6 +11,7 @@ from creator.graph.text import HEADER, arrays_of, parse_graph, print_graph
 from creator.graph.vectors import check_vectors
 from creator.ops import Clamp, Reshape
 from tests.graph.chains import chain, linear, of_everything, quantize
+from tests.graph.ends import of_ends
 
 F = FixedPoint
 
@@ -35,6 +36,7 @@ PATHS = [
     ' : fixed<8,4>[4] from "x"',
     "\ud800",
 ]
+EVERYTHING = pytest.mark.parametrize("graph", [of_everything(), of_ends()], ids=["everything", "ends"])
 
 
 def round_trip(graph: Graph) -> Graph:
@@ -85,8 +87,8 @@ def test_a_graph_without_nodes_survives() -> None:
     assert round_trip(chain()) == chain()
 
 
-def test_everything_at_once_survives() -> None:
-    graph = of_everything()
+@EVERYTHING
+def test_everything_at_once_survives(graph: Graph) -> None:
     again = round_trip(graph)
     assert print_graph(again) == print_graph(graph)
     x = check_vectors(graph, 50)

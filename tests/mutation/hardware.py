@@ -22,7 +22,7 @@ import creator
 from creator.build_folder import BuildFolder
 from creator.errors import CheckFailedError, CreatorError
 from creator.formats import IntArray
-from creator.render import cores, design
+from creator.render import core_files, design
 from creator.render.environment import environment
 from creator.schedule import Plan
 from creator.schedule.timeline import frame_ends
@@ -62,7 +62,7 @@ def _recorded(calls: list[tuple[str, dict[str, Any], str]]) -> Iterator[None]:
         return text
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (cores, design):
+        for module in (core_files, design):
             patch.setattr(module, "render", noted)
         yield
 

@@ -14,6 +14,7 @@ from creator.graph.vectors import check_vectors
 from creator.ops import Clamp, Interval, Linear, Op, Reshape, TensorType
 from creator.passes import LOWER, OPTIMISE, drop_identities, fold_halves, infer_accumulators, merge_clamps, run_passes
 from tests.graph.chains import chain, linear, of_everything, quantize, table
+from tests.graph.ends import of_ends
 
 F = FixedPoint
 MODES = [mode for mode in Rounding if mode is not Rounding.STOCHASTIC]
@@ -35,6 +36,7 @@ def ops(graph: Graph) -> list[str]:
 
 GRAPHS = {
     "everything": of_everything(),
+    "ends": of_ends(),
     "empty": chain(),
     "one linear": chain(linear()),
     "identities only": chain(Reshape((4,)), Clamp(-128, 127), quantize(F(8, 4))),

@@ -16,8 +16,10 @@ from creator.graph.vectors import check_vectors
 from creator.ops import Clamp, Lanes, Reshape, TensorType, Timing
 from creator.schedule import estimate_plan, schedule
 from tests.graph.chains import IN, chain, linear, of_everything, quantize, rescale, table
+from tests.graph.ends import of_ends
 
 F = FixedPoint
+EVERYTHING = pytest.mark.parametrize("graph", [of_everything(), of_ends()], ids=["everything", "ends"])
 
 
 def test_every_node_with_hardware_is_a_core() -> None:
@@ -29,8 +31,8 @@ def test_every_node_with_hardware_is_a_core() -> None:
     assert all(core.lanes == Lanes(1, 1) and core.adapter is None for core in plan.cores)
 
 
-def test_a_plan_runs_as_its_graph() -> None:
-    graph = of_everything()
+@EVERYTHING
+def test_a_plan_runs_as_its_graph(graph: Graph) -> None:
     x = check_vectors(graph, 20)
     assert np.array_equal(schedule(graph).run(x), graph.run(x))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from creator.ops import (
+    ArgMax,
     Clamp,
     Conv,
     Interval,
@@ -19,11 +20,13 @@ from creator.ops import (
     Rescale,
     Slope,
     SumPool,
+    Top1,
     Upsample,
 )
 from creator.render.core_files import CoreFiles
 from creator.render.cores.axes import render_maxpool, render_pad, render_sumpool, render_upsample
 from creator.render.cores.clamp import render_clamp
+from creator.render.cores.comparison import render_comparison
 from creator.render.cores.conv import render_conv
 from creator.render.cores.linear import render_linear
 from creator.render.cores.lookup import render_lookup
@@ -36,6 +39,7 @@ from creator.render.values import Identifier
 from creator.schedule import Core
 
 _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
+    ArgMax: render_comparison,
     Clamp: render_clamp,
     Conv: render_conv,
     Linear: render_linear,
@@ -48,6 +52,7 @@ _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
     Slope: render_slope,
     SumPool: render_sumpool,
     Upsample: render_upsample,
+    Top1: render_comparison,
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from creator.ops import (
+    ArgMax,
     Clamp,
     Conv,
     Interval,
@@ -21,9 +22,11 @@ from creator.ops import (
     Slope,
     SumPool,
     TensorType,
+    Top1,
     Upsample,
 )
 from creator.schedule.costs.axes import maxpool_cost, pad_cost, sumpool_cost, upsample_cost
+from creator.schedule.costs.comparison import comparison_cost
 from creator.schedule.costs.elementwise import clamp_cost, lookup_cost, quantize_cost
 from creator.schedule.costs.linear import linear_cost
 from creator.schedule.costs.rescale import rescale_cost
@@ -34,6 +37,7 @@ from creator.schedule.parts import Parts
 Cost = Callable[[Parts, Any, TensorType, Interval, Lanes], None]
 
 _COSTS: dict[type[Op], Cost] = {
+    ArgMax: comparison_cost,
     Clamp: clamp_cost,
     Conv: conv_cost,
     Linear: linear_cost,
@@ -46,6 +50,7 @@ _COSTS: dict[type[Op], Cost] = {
     Slope: slope_cost,
     SumPool: sumpool_cost,
     Upsample: upsample_cost,
+    Top1: comparison_cost,
 }
 
 

@@ -1,0 +1,74 @@
+"""Layers that treat each row along one axis: the elements of a row have to follow each other in the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from creator import nn
+from creator.errors import CreatorError
+from creator.graph import Builder
+from creator.ops import ArgMax, Op
+from creator.tracing.layout import Value, natural, permuted, reshaped
+from creator.tracing.requantized import Context
+
+ROWS = (nn.ArgMax, nn.Top1)
+"""Modules with an axis ``dim``."""
+
+ARG_MAX = {torch.argmax, "argmax"}
+
+
+def argmax_arguments(dim: Any = None, keepdim: Any = False) -> tuple[Any, bool]:
+    """Those of ``torch.argmax`` after its input."""
+    return dim, bool(keepdim)
+
+
+def along(
+    builder: Builder, value: Value, dim: object, make: Callable[[Context], Op], paths: tuple[str, ...], keepdim: bool = False
+) -> Value:
+    """Appends an operation on the rows of ``value`` along torch's axis ``dim``, the batch being axis 0.
+
+    ``keepdim``: whether an axis of which one element is left stays.
+    """
+    axis = _axis(dim, value.shape)
+    stored, axes = _last(builder, value, axis, paths)
+    try:
+        op = make(Context(builder.type_of(stored)))
+    except CreatorError as error:
+        raise error.at(paths[0]) from None
+    name = builder.add(op, stored, paths)
+    result = builder.type_of(name).shape
+    if isinstance(op, ArgMax):
+        kept = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
+        shape = (*value.shape[:axis], *value.shape[axis + 1 :]) or (1,)
+        left = axes[:axis] + axes[axis + 1 :] or (0,)
+        found = Value(name, shape, _needed(left))
+        return reshaped(builder, found, kept, paths) if keepdim else found
+    shape = (*value.shape[:axis], result[-1], *value.shape[axis + 1 :])
+    return Value(name, shape, _needed(axes))
+
+
+def _needed(axes: tuple[int, ...]) -> tuple[int, ...] | None:
+    return None if axes == tuple(sorted(axes)) else axes
+
+
+def _axis(dim: object, shape: tuple[int, ...]) -> int:
+    """``dim`` as an axis of a sample."""
+    rank = len(shape) + 1
+    if not isinstance(dim, int) or isinstance(dim, bool) or not (1 <= dim < rank or -rank < dim < 0):
+        sizes = ", ".join(map(str, shape))
+        raise CreatorError(f"dim={dim!r} is not an axis of a sample, in values of shape (batch, {sizes})", hint="use dim=-1")
+    return dim % rank - 1
+
+
+def _last(builder: Builder, value: Value, axis: int, paths: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
+    """A node with the elements of ``value`` whose last axis is torch's ``axis``; and by which axes it is transposed to it."""
+    stored = builder.type_of(value.name).shape
+    axes = value.axes or tuple(range(len(stored)))
+    if tuple(stored[place] for place in axes) == value.shape and axes[axis] == len(stored) - 1:
+        return value.name, axes
+    order = (*(other for other in range(len(value.shape)) if other != axis), axis)
+    moved = natural(builder, permuted(builder, value, order, paths), paths)
+    return moved.name, tuple(order.index(place) for place in range(len(order)))

@@ -1,0 +1,71 @@
+"""Random ends of networks, as graphs: Python's own integers say what they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+from creator import FixedPoint, Graph
+from creator.graph import Builder
+from creator.ops import ArgMax, Op, Reshape, TensorType, Top1
+from creator.passes import OPTIMISE, run_passes
+from tests import oracle
+from tests.fuzz.draws import FRAME_BEATS, Draws
+from tests.fuzz.trial import Trial
+
+F = FixedPoint
+SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12]
+
+
+class Ends(Draws):
+    """Draws nodes."""
+
+    @property
+    def type(self) -> TensorType:
+        return self.builder.type_of(self.last)
+
+    def add(self, op: Op) -> None:
+        self.last = self.builder.add(op, self.last, (f"layer.{self.last}",))
+
+    def shape(self) -> tuple[int, ...]:
+        """One row, mostly, or several, of up to 36 elements together."""
+        match self.whole(0, 3):
+            case 0 | 1:
+                return (self.whole(1, 36),)
+            case 2:
+                return (self.whole(1, 4), self.pick(SIZES[:-1]))
+        return (self.whole(1, 3), self.whole(1, 3), self.whole(1, 4))
+
+    def entry(self) -> FixedPoint:
+        bits = self.pick([1, 2, 2, 3, self.whole(1, 12)])  # few bits make ties
+        signed = not self.chance(30)
+        return F(bits, self.whole(-2, bits + 2), signed, symmetric=signed and bits > 1 and self.chance(10))
+
+    def regroup(self) -> None:
+        """The same elements in other rows."""
+        size = self.type.size
+        rows = self.pick([n for n in range(1, size + 1) if size % n == 0])
+        self.add(Reshape((size,) if rows == 1 else (rows, size // rows)))
+
+    def end(self) -> None:
+        makers: list[Callable[[], Op]] = [ArgMax, Top1]
+        if self.chance(20):
+            self.regroup()
+        self.add(self.pick(makers)())
+
+    def graph(self) -> Graph:
+        """A graph that no pass has touched."""
+        self.builder = Builder(TensorType(self.shape(), self.entry()))
+        self.last = self.builder.input
+        self.repeat(3, self.end)
+        return self.builder.graph(self.last)
+
+
+@st.composite
+def small(draw: st.DrawFn) -> Trial:
+    """Networks of up to 36 elements."""
+    draws = Ends(draw)
+    traced = draws.graph()
+    graph = run_passes(traced, OPTIMISE)
+    return Trial(traced, graph, lambda x: oracle.run(traced, x), draws.parallelism(graph, FRAME_BEATS), 256, **draws.bench())
