@@ -69,7 +69,7 @@ def counts(design: creator.Design, family: Family) -> tuple[dict[str, float], di
     ffs: dict[str, float] = {}
     intervals = design.plan.graph.intervals
     for core in design.plan.cores:
-        parts = core_parts(core, intervals[core.node.inputs[0]], family)
+        parts = core_parts(core, [intervals[name] for name in core.node.inputs], family)
         for total, found in ((luts, parts.luts), (ffs, parts.ffs)):
             for kind, bits in found.items():
                 total[kind] = total.get(kind, 0.0) + bits

@@ -9,7 +9,7 @@ import numpy as np
 
 from creator import FixedPoint, Graph, Overflow, Rounding
 from creator.affine import Format
-from creator.ops import ArgMax, Linear, Op, Rescale, Slope, TensorType, Top1
+from creator.ops import Add, ArgMax, Concatenate, Linear, Multiply, Op, Rescale, Slice, Slope, TensorType, Top1
 
 ROUNDINGS = [rounding for rounding in Rounding if rounding is not Rounding.STOCHASTIC]
 OVERFLOWS = list(Overflow)
@@ -101,7 +101,32 @@ def _largest(op: ArgMax | Top1, source: Format, row: list[int]) -> list[int]:
     return [int(value * power(fraction)) for value in values]
 
 
-def _applied(op: Op, source: TensorType, values: np.ndarray) -> np.ndarray:
+def _elementwise(op: Add | Multiply, sources: list[TensorType], values: list[np.ndarray]) -> np.ndarray:
+    steps = [power(-x.format.frac_bits) for x in sources]
+    found = []
+    for a, b in zip(*(each.ravel().tolist() for each in values), strict=True):
+        first, second = a * steps[0], b * steps[1]
+        value = first * second if isinstance(op, Multiply) else first + op.sign * second
+        found.append(min(max(code_of(value, op.output, op.rounding, op.overflow), op.low), op.high))
+    return np.array(found, dtype=np.int64).reshape(values[0].shape)
+
+
+def _along(values: np.ndarray, axis: int) -> list[np.ndarray]:
+    """The values at each index along an axis of the samples."""
+    return [np.take(values, i, axis + 1) for i in range(values.shape[axis + 1])]
+
+
+def _applied(op: Op, sources: list[TensorType], values: list[np.ndarray]) -> np.ndarray:
+    if isinstance(op, (Add, Multiply)):
+        return _elementwise(op, sources, values)
+    if isinstance(op, Concatenate):
+        return np.stack([each for value in values for each in _along(value, op.axis)], op.axis + 1)
+    if isinstance(op, Slice):
+        return np.stack(_along(values[0], op.axis)[op.start : op.stop], op.axis + 1)
+    return _applied_to_one(op, sources[0], values[0])
+
+
+def _applied_to_one(op: Op, source: TensorType, values: np.ndarray) -> np.ndarray:
     if isinstance(op, (Rescale, Slope)):
         channels, of = source.shape[-1], rescaled if isinstance(op, Rescale) else sloped
         flat = [of(op, source.format, code, i % channels) for i, code in enumerate(values.ravel().tolist())]
@@ -117,8 +142,9 @@ def _applied(op: Op, source: TensorType, values: np.ndarray) -> np.ndarray:
 
 
 def run(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """The graph's output codes for input codes ``x``; rescale and linear nodes on Python's integers."""
+    """The graph's output codes for input codes ``x``; arithmetic on Python's integers."""
     values = {graph.input: x}
     for node in graph.nodes:
-        values[node.name] = _applied(node.op, graph.type_of(node.inputs[0]), values[node.inputs[0]])
+        sources = [graph.type_of(name) for name in node.inputs]
+        values[node.name] = _applied(node.op, sources, [values[name] for name in node.inputs])
     return values[graph.output]

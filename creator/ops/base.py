@@ -95,9 +95,21 @@ def beats(size: int, lanes: int) -> int:
     return -(-size // lanes)
 
 
+def fewest_lanes(size: int) -> list[int]:
+    """For each number of beats in which ``size`` elements can pass, the fewest lanes that make it; ascending."""
+    found, count = set(), 1
+    while count <= size:
+        lanes = beats(size, count)
+        found.add(lanes)
+        # The next number of beats that fewer lanes can make.
+        count = max(count + 1, beats(size, lanes - 1)) if lanes > 1 else size + 1
+    return sorted(found)
+
+
 def divisors(number: int) -> list[int]:
     """All that divide ``number``, ascending."""
-    return [n for n in range(1, number + 1) if number % n == 0]
+    low = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
+    return sorted({*low, *(number // n for n in low)})
 
 
 def row_choices(x: TensorType) -> Sequence[int]:
@@ -177,6 +189,14 @@ class Op(ABC):
         """How many elements its core gives in a cycle if it takes so many, where :meth:`lane_choices` leaves no choice."""
         return taken
 
+    def lane_pairs(self, inputs: tuple[TensorType, ...]) -> tuple[Lanes, ...] | None:
+        """The lanes that its core can have, where not every number is possible: narrower ones first, the widest last."""
+        return None
+
+    def operand_lanes(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> tuple[int, ...]:
+        """Elements of each input that its core takes in a cycle."""
+        return (lanes.input,) * len(inputs)
+
 
 def frozen_array(values: npt.ArrayLike) -> IntArray:
     """An int64 copy that cannot be written to.
@@ -200,6 +220,19 @@ def check_codes(fmt: Format, codes: IntArray, what: str) -> None:
         fmt.check(codes, "")
     except CreatorError as error:
         raise CreatorError(f"in its {what}, {error.what}", hint=error.hint) from None
+
+
+def check_operands(name: str, inputs: tuple[TensorType, ...], output: Format) -> None:
+    """Refuses operands of an elementwise operation that have different shapes, or scales that are no powers of two."""
+    for fmt in (*(x.format for x in inputs), output):
+        if isinstance(fmt, Affine):
+            raise CreatorError(
+                f"{name} takes no {fmt}, whose step is no power of two",
+                hint="put nn.Quantize with a FixedPoint before and after",
+            )
+    shapes = {x.shape for x in inputs}
+    if len(shapes) > 1:
+        raise CreatorError(f"its operands have the shapes {' and '.join(str(x.shape) for x in inputs)}", hint="make both alike")
 
 
 def check_limits(low: int, high: int, fmt: Format) -> None:

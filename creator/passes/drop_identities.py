@@ -5,7 +5,8 @@ Before::
     flat = reshape(input) shape=(64) : fixed<8,4>[64]           # input is fixed<8,4>[64] already
     relu = clamp(flat) low=0 high=127 : fixed<8,4>[64]          # input is never negative, say
     again = quantize(relu) output=fixed<8,4> ... : fixed<8,4>[64]
-    same = rescale(again) factors=... output=fixed<8,4> ... : fixed<8,4>[64]   # all factors are 2**shift
+    part = slice(again) axis=0 start=0 stop=64 : fixed<8,4>[64]
+    same = rescale(part) factors=... output=fixed<8,4> ... : fixed<8,4>[64]   # all factors are 2**shift
 
 After: ``relu`` alone where its input can be negative, otherwise nothing.
 """
@@ -14,18 +15,19 @@ from __future__ import annotations
 
 from creator.graph.build import rewrite
 from creator.graph.graph import Graph, Node
-from creator.ops import Clamp, Quantize, Rescale, Reshape
+from creator.ops import Clamp, Quantize, Rescale, Reshape, Slice
 
 
 def drop_identities(graph: Graph) -> Graph:
-    """Removes reshapes to the same shape, clamps that never bind, and changes to the format or scale that is already there."""
+    """Removes reshapes to the same shape, slices that keep everything, clamps that never bind, and changes to the format or
+    scale that is already there."""
 
     def rule(node: Node, source: Node | None) -> str | None:
         del source
         before, interval = graph.input_types(node)[0], graph.intervals[node.inputs[0]]
         match node.op:
-            case Reshape():
-                same = before.shape == node.op.shape
+            case Reshape() | Slice():
+                same = node.type.shape == before.shape
             case Rescale() if node.op.scaling != ((1,), 0):
                 same = False
             case Clamp(low=low, high=high) | Quantize(low=low, high=high) | Rescale(low=low, high=high):

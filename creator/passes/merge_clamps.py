@@ -16,15 +16,15 @@ import dataclasses
 
 from creator.graph.build import rewrite
 from creator.graph.graph import Graph, Node
-from creator.ops import Clamp, Linear, Op, Quantize, Rescale, Slope
+from creator.ops import Add, Clamp, Linear, Multiply, Op, Quantize, Rescale, Slope
 from creator.ops.clamp import merged
 
-LIMITED = (Linear, Quantize, Rescale, Slope, Clamp)
+LIMITED = (Add, Clamp, Linear, Multiply, Quantize, Rescale, Slope)
 """Operations with limits."""
 
 
 def merge_clamps(graph: Graph) -> Graph:
-    """Replaces (linear | quantize | rescale | slope | clamp) followed by clamp with the first, its limits narrowed."""
+    """Replaces an operation that has limits, followed by clamp, with the first, its limits narrowed."""
 
     def rule(node: Node, source: Node | None) -> tuple[Op, tuple[str, ...]] | None:
         if source is None or not isinstance(node.op, Clamp) or not isinstance(source.op, LIMITED):

@@ -61,14 +61,15 @@ class CoreFiles:
 
     Args:
         core: what to render.
-        interval: bounds of the core's input codes.
+        intervals: bounds of the codes of each value that the core reads.
         entity: name of its entity.
         names: scope of all entities.
     """
 
-    def __init__(self, core: Core, interval: Interval, entity: Identifier, names: Names) -> None:
+    def __init__(self, core: Core, intervals: tuple[Interval, ...], entity: Identifier, names: Names) -> None:
         self.core = core
-        self.interval = interval
+        self.intervals = intervals
+        self.interval = intervals[0]
         self.entity = entity
         self.names = names
         self.files: list[tuple[Identifier, str]] = []
@@ -106,7 +107,7 @@ class CoreFiles:
     def main(self, values: dict[str, Any]) -> None:
         """Renders the core's own entity from the template that is called as its operation."""
         node = self.core.node
-        common = {
+        common: dict[str, Any] = {
             "entity": self.entity,
             "where": Comment(node.where),
             "elements": self.core.input_type.size,
@@ -116,6 +117,8 @@ class CoreFiles:
             "output_lanes": self.core.lanes.output,
             "stages": self.core.timing.delay,
         }
+        for letter, feed in zip("ab", self.core.feeds, strict=False) if len(self.core.feeds) > 1 else ():
+            common |= {f"{letter}_format": feed.type.format, f"{letter}_lanes": feed.lanes}
         self.files.append((self.entity, render(node.op.name, common | values)))
 
 

@@ -34,7 +34,8 @@ from creator.render.fileset import (
     stream,
 )
 from creator.render.names import PREDEFINED, VERILOG, Names, is_legal
-from creator.render.values import Comment, Identifier
+from creator.render.values import Identifier
+from creator.render.wiring import Instance, Wiring
 from creator.resources import resource_folder
 from creator.schedule import Core, Estimate, Parallelism, Plan, check_parallelism, estimate_plan, schedule
 from creator.schedule.device import find_device
@@ -45,8 +46,15 @@ if TYPE_CHECKING:
 MAX_PREFIX = 32
 """Characters of a network's name, which is the first part of all of its entities' names."""
 
-STREAM = ("_valid", "_ready", "_data", "_last")
-LIBRARY = ("creator_ram", "creator_ring", "creator_stream_checker", "creator_stream_queue", "creator_stream_register")
+LIBRARY = (
+    "creator_ram",
+    "creator_ring",
+    "creator_stream_checker",
+    "creator_stream_fifo",
+    "creator_stream_fork",
+    "creator_stream_queue",
+    "creator_stream_register",
+)
 
 
 @dataclass(frozen=True)
@@ -193,16 +201,23 @@ class _Renderer:
         intervals = self.plan.graph.intervals
         cores, adapters = [], []
         for core in self.plan.cores:
-            adapters.append(self._adapter(core))
+            adapters.append(self._adapters(core))
             entity = self.entities.unique(f"{self.prefix}_{core.node.name}")
-            rendered = core_files(core, intervals[core.node.inputs[0]], entity, self.entities)
+            rendered = core_files(core, tuple(intervals[name] for name in core.node.inputs), entity, self.entities)
             self.block_roms += map(str, rendered.block_roms)
             self.logic_roms += map(str, rendered.logic_roms)
             for part, text in rendered.files:
                 self._source(str(part), text)
             cores.append(entity)
-        instances = self._instances(cores, adapters)
-        network = self._shared() | {"entity": self.network, "cores": instances, "streams": self._streams(instances)}
+        wiring = Wiring(self.plan, cores, adapters, self.network)
+        network = self._shared() | {
+            "entity": self.network,
+            "chain": wiring.is_chain,
+            "inner": wiring.inner,
+            "input_fork": wiring.input_fork,
+            "cores": wiring.instances,
+            "streams": wiring.streams(),
+        }
         self._source(str(self.network), render("network", network | {"watched": False}))
         self._source(str(self.top), render("top", self._shared() | {"entity": self.top, "network_entity": self.network}))
         self.files.add(CHECKER, stream_checker())
@@ -212,27 +227,36 @@ class _Renderer:
         self.files.add(GRAPH, graph_bytes(self.graph))
         self.files.add("graph.txt", self.graph.text())
         self.files.add("plan.txt", self.estimate.text())
-        manifest = sealed(self._manifest(instances))
+        manifest = sealed(self._manifest(wiring.instances))
         self.files.add(MANIFEST, manifest_text(manifest))
         return Design(self.graph, self.plan, self.estimate, self.files, manifest)
 
     def _library(self) -> set[str]:
         used = set()
         for core in self.plan.cores:
-            used |= {"creator_ram"} if core.stores else set()
+            used |= {"creator_ram"} if core.stores or any(feed.words for feed in core.feeds) else set()
             used |= {"creator_ring"} if core.windows else set()
             used |= {"creator_ram"} if any(axis.remembers for axis in core.sweeps) else set()
-            used |= {"creator_stream_register"} if core.registered or len(core.sweeps) > 1 else set()
+            used |= (
+                {"creator_stream_register"} if any(feed.registered for feed in core.feeds) or len(core.sweeps) > 1 else set()
+            )
+            used |= {"creator_stream_fifo"} if any(feed.words for feed in core.feeds) else set()
             used |= {"creator_stream_queue"} if core.queues else set()
+        used |= {"creator_stream_fork"} if any(len(places) > 1 for places in self.plan.readers.values()) else set()
         return used
 
-    def _adapter(self, core: Core) -> Identifier | None:
-        """Renders the adapter in front of ``core``, if there is one; returns its entity's name."""
-        if core.adapter is None:
-            return None
-        entity = self.entities.unique(f"{self.prefix}_{core.node.name}_adapter")
-        self._source(str(entity), render("adapter", adapter_values(core.adapter, core.input_type.format) | {"entity": entity}))
-        return entity
+    def _adapters(self, core: Core) -> list[Identifier | None]:
+        """Renders the adapters in front of ``core``; returns the names of their entities, one for each operand."""
+        found: list[Identifier | None] = []
+        for letter, feed in zip("ab", core.feeds, strict=False):
+            if feed.adapter is None:
+                found.append(None)
+                continue
+            name = f"{core.node.name}_{letter}" if len(core.feeds) > 1 else core.node.name
+            entity = self.entities.unique(f"{self.prefix}_{name}_adapter")
+            self._source(str(entity), render("adapter", adapter_values(feed.adapter, feed.type.format) | {"entity": entity}))
+            found.append(entity)
+        return found
 
     def _source(self, entity: str, text: str) -> None:
         path = f"vhdl/{entity}.vhd"
@@ -261,72 +285,7 @@ class _Renderer:
             "latency": self.plan.latency,
         }
 
-    def _instances(self, entities: list[Identifier], adapters: list[Identifier | None]) -> list[dict[str, Any]]:
-        names = Names(
-            ["clock", "reset", str(self.network), "rtl", "watched"]
-            + [f"{side}{end}" for side in ("in", "out") for end in (*STREAM, "_check")]
-        )
-        before: Identifier | None = None
-        found = []
-        for core, entity, adapter in zip(self.plan.cores, entities, adapters, strict=True):
-            signal = names.unique(core.node.name, (*STREAM, "_check"))
-            label = names.unique(f"{core.node.name}_core")
-            cut = names.unique(f"{core.node.name}_cut", (*STREAM, "_check", "")) if core.registered else None
-            regrouped = names.unique(f"{core.node.name}_beats", (*STREAM, "_check", "")) if adapter else None
-            found.append(
-                {
-                    "entity": entity,
-                    "label": label,
-                    "signal": signal,
-                    "cut": cut,
-                    "regrouped": regrouped,
-                    "adapter_entity": adapter,
-                    "before": before,
-                    "adapter_source": cut or before,
-                    "source": regrouped or cut or before,
-                    "registered": core.registered,
-                    "cut_bits": core.input_type.format.total_bits * core.stream_lanes,
-                    "input_bits": core.input_type.format.total_bits * core.lanes.input,
-                    "output_bits": core.node.type.format.total_bits * core.lanes.output,
-                    "node": core.node,
-                }
-            )
-            before = signal
-        return found
-
-    def _streams(self, instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Every stream of the network: its name, bits of a beat, beats in a frame, and the label of its checker."""
-        source = self.plan.graph.input_type
-        found = [("in", source.format.total_bits * self.plan.input_lanes, beats(source.size, self.plan.input_lanes))]
-        for core, instance in zip(self.plan.cores, instances, strict=True):
-            size = core.input_type.size
-            if instance["cut"]:
-                found.append((instance["cut"], instance["cut_bits"], beats(size, core.stream_lanes)))
-            if instance["regrouped"]:
-                found.append((instance["regrouped"], instance["input_bits"], beats(size, core.lanes.input)))
-            found.append((instance["signal"], instance["output_bits"], beats(core.node.type.size, core.lanes.output)))
-        return [
-            {"name": Comment(str(name)), "bits": bits, "beats": count, "checker": Identifier(f"{name}_check")}
-            for name, bits, count in found
-        ]
-
-    def _manifest(self, instances: list[dict[str, Any]]) -> dict[str, Any]:
-        layers = [
-            {
-                "name": core.node.name,
-                "from": list(core.node.paths),
-                "operation": core.node.op.name,
-                "signal": str(instance["signal"]),
-                "label": str(instance["label"]),
-                "lanes": [core.lanes.input, core.lanes.output],
-                "packed": core.lanes.packed,
-                "pipelined": core.lanes.pipelined,
-                "interval": core.interval,
-                "delay": core.timing.delay,
-                "output": describe(core.node.type),
-            }
-            for core, instance in zip(self.plan.cores, instances, strict=True)
-        ]
+    def _manifest(self, instances: list[Instance]) -> dict[str, Any]:
         return {
             "kind": KIND,
             "version": VERSION,
@@ -339,9 +298,29 @@ class _Renderer:
             "output": describe(self.graph.output_type) | stream(self.graph.output_type, self.plan.output_lanes),
             "interval": self.plan.interval,
             "latency": self.plan.latency,
-            "layers": layers,
+            "layers": [_layer(instance) for instance in instances],
             "sources": self.sources,
             "block_roms": self.block_roms,
             "logic_roms": self.logic_roms,
             "sha256": self.files.hashes(),
         }
+
+
+def _layer(instance: Instance) -> dict[str, Any]:
+    """What the manifest says of a core."""
+    core = instance.core
+    return {
+        "name": core.node.name,
+        "from": list(core.node.paths),
+        "operation": core.node.op.name,
+        "sources": [feed.source for feed in core.feeds],
+        "queues": [feed.depth for feed in core.feeds],
+        "signal": str(instance.signal),
+        "label": str(instance.label),
+        "lanes": [core.lanes.input, core.lanes.output],
+        "packed": core.lanes.packed,
+        "pipelined": core.lanes.pipelined,
+        "interval": core.interval,
+        "delay": core.timing.delay,
+        "output": describe(core.node.type),
+    }

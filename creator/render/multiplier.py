@@ -116,3 +116,27 @@ def multiplier_values(fmt: Format, scaling: Scaling, value_bits: int) -> dict[st
         "whole": names[-1],
         "value_bits": value_bits,
     }
+
+
+def product_values(first: Format, second: Format, counts: tuple[int, int], value_bits: int) -> dict[str, Any]:
+    """Values for ``product.vhd.j2``.
+
+    Args:
+        first, second: of the codes that come in.
+        counts: into how many parts each is cut.
+        value_bits: what every product fits.
+    """
+    bits = operand_bits(first), operand_bits(second)
+    products = products_of(parts(bits[0], counts[0]), parts(bits[1], counts[1]))
+    sums = sums_of([product.term for product in products])
+    return {
+        "a_format": first,
+        "b_format": second,
+        "a_bits": bits[0],
+        "b_bits": bits[1],
+        "part_bits": PART_BITS,
+        "products": products,
+        "sums": sums,
+        "whole": [*(product.term.name for product in products), *(found.term.name for found in sums)][-1],
+        "value_bits": value_bits,
+    }

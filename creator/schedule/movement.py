@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+
+from creator.formats import IntArray
 from creator.ops import beats
 from creator.ops.window import Ring
 from creator.schedule.plan import Adapter
@@ -10,9 +16,10 @@ LONG = 1 << 62
 
 
 class Part:
-    """Something between two streams.
+    """Something between streams: one or several come in, one goes out.
 
-    ``valid`` says whether it offers a beat in the current cycle.
+    ``valid`` says whether it offers a beat in the current cycle. Parts of one stream in have :meth:`ready` and :meth:`clock`,
+    others their own :meth:`readies` and :meth:`take`.
     """
 
     valid: bool = False
@@ -25,8 +32,25 @@ class Part:
         """The end of the cycle; ``arrives`` if a beat was taken."""
         raise NotImplementedError
 
+    def readies(self, valids: Sequence[bool], out_ready: bool) -> list[bool]:
+        """Whether it takes a beat of each stream, of which ``valids`` offer one."""
+        del valids
+        return [self.ready(out_ready)]
+
+    def take(self, moves: Sequence[bool], out_ready: bool) -> None:
+        """The end of the cycle; ``moves`` are the streams of which a beat was taken."""
+        self.clock(moves[0], out_ready)
+
+    def taken(self, there: Sequence[IntArray]) -> list[IntArray]:
+        """Of each stream how many beats it can take, ever, where so many are ``there``."""
+        return list(there)
+
+    def results(self, taken: Sequence[IntArray]) -> IntArray:
+        """How many beats it gives, in the end, of as many as it has taken of each stream."""
+        return given(self, int(taken[0][-1]))[taken[0]]
+
     def quiet(self) -> int:
-        """For how many cycles at least nothing happens at its output, whatever is ready, if nothing arrives."""
+        """For how many cycles at least nothing happens at its output, if no beat comes in and none is taken from it."""
         return 0 if self.valid else LONG
 
     def skip(self, cycles: int) -> None:
@@ -58,7 +82,7 @@ class Pipeline(Part):
         self.stages = [ends, *self.stages[:-1]]
 
     def quiet(self) -> int:
-        return 0 if any(self.stages) else LONG
+        return LONG if self.valid or not any(self.stages) else 0
 
 
 class StoredCore(Part):
@@ -95,12 +119,12 @@ class StoredCore(Part):
             self.read_bank ^= 1
 
     def quiet(self) -> int:
-        if self.pipeline.quiet() == 0:
-            return 0
+        if any(self.pipeline.stages):
+            return self.pipeline.quiet()
         return self.pipeline.words - 1 - self.pipeline.word if self.full[self.read_bank] else LONG
 
     def skip(self, cycles: int) -> None:
-        if self.full[self.read_bank]:
+        if self.full[self.read_bank] and not self.valid:
             self.pipeline.word += cycles
             self._issue(cycles)
 
@@ -156,12 +180,12 @@ class WindowCore(Part):
         self.behind += 1
 
     def quiet(self) -> int:
-        if self.pipeline.quiet() == 0:
-            return 0
+        if any(self.pipeline.stages):
+            return self.pipeline.quiet()
         return self.pipeline.words - 1 - self.pipeline.word if self.available else LONG
 
     def skip(self, cycles: int) -> None:
-        if self.available:
+        if self.available and not self.valid:
             self.pipeline.word += cycles
             self._issue(cycles)
 
@@ -187,10 +211,13 @@ class Queue(Part):
         self.arrives = push
 
     def quiet(self) -> int:
-        return 0 if self.held or self.arrives or not self.accept else self.part.quiet()
+        if self.arrives or self.accept != (self.held <= 5) or (self.accept and self.part.valid):
+            return 0
+        return self.part.quiet() if self.accept else LONG
 
     def skip(self, cycles: int) -> None:
-        self.part.skip(cycles)
+        if self.accept:
+            self.part.skip(cycles)
 
 
 class StreamRegister(Part):
@@ -207,6 +234,9 @@ class StreamRegister(Part):
             self.valid, self.spare = arrives or self.spare, False
         elif not self.spare:
             self.spare = arrives
+
+    def quiet(self) -> int:
+        return LONG
 
 
 class Regrouping(Part):
@@ -230,3 +260,114 @@ class Regrouping(Part):
             held = place + (adapter.remainder if last else adapter.input)
             self.pending = beats(held, adapter.output) if last else held // adapter.output
             self.beat = 0 if last else self.beat + 1
+
+    def quiet(self) -> int:
+        return LONG
+
+
+class Fifo(Part):
+    """A queue: ``words`` beats in a memory, which is read into two registers behind it.
+
+    ``most`` is the number of words that would have been enough so far.
+    """
+
+    def __init__(self, words: int) -> None:
+        self.words, self.held = words, 0
+        self.fetched = self.full = False
+        self.most = 0
+
+    def ready(self, out_ready: bool) -> bool:
+        return not self.full
+
+    def clock(self, arrives: bool, out_ready: bool) -> None:
+        gives = out_ready or not self.valid
+        reads = gives or not self.fetched
+        self.most = max(self.most, self.held + 1) if arrives else self.most
+        fetched = self.held > 0
+        if gives:
+            self.valid = self.fetched
+        if reads:
+            self.fetched = fetched
+        self.held += arrives - (reads and fetched)
+        self.full = self.held == self.words
+
+    def quiet(self) -> int:
+        moves = (self.fetched and not self.valid) or (self.held > 0 and not self.fetched)
+        return 0 if moves or self.full != (self.held == self.words) else LONG
+
+
+class Together(Pipeline):
+    """A pipeline that takes a beat of every stream in the same cycle."""
+
+    def readies(self, valids: Sequence[bool], out_ready: bool) -> list[bool]:
+        enable = self.ready(out_ready)
+        return [enable and all(other for j, other in enumerate(valids) if j != i) for i in range(len(valids))]
+
+    def take(self, moves: Sequence[bool], out_ready: bool) -> None:
+        self.clock(moves[0], out_ready)
+
+    def taken(self, there: Sequence[IntArray]) -> list[IntArray]:
+        return [np.minimum.reduce(list(there))] * len(there)
+
+    def results(self, taken: Sequence[IntArray]) -> IntArray:
+        return taken[0]
+
+
+class Turns(Pipeline):
+    """A pipeline that takes ``runs[0]`` beats of the first stream, then ``runs[1]`` of the second, and so on in turn."""
+
+    def __init__(self, runs: tuple[int, int]) -> None:
+        super().__init__(1, 1, rigid=False)
+        self.runs, self.turn, self.place = runs, 0, 0
+
+    def readies(self, valids: Sequence[bool], out_ready: bool) -> list[bool]:
+        enable = self.ready(out_ready)
+        return [enable and self.turn == 0, enable and self.turn == 1]
+
+    def take(self, moves: Sequence[bool], out_ready: bool) -> None:
+        arrives = moves[self.turn]
+        self.clock(arrives, out_ready)
+        self.place += arrives
+        if self.place == self.runs[self.turn]:
+            self.place, self.turn = 0, 1 - self.turn
+
+    def taken(self, there: Sequence[IntArray]) -> list[IntArray]:
+        (a, b), (first, second) = self.runs, there
+        # Whole rounds, and what comes after them: of the second only where the run of the first is complete.
+        rounds = np.minimum(first // a, second // b)
+        left = np.minimum(first - rounds * a, a)
+        return [rounds * a + left, rounds * b + np.where(left == a, np.minimum(second - rounds * b, b), 0)]
+
+    def results(self, taken: Sequence[IntArray]) -> IntArray:
+        return taken[0] + taken[1]
+
+
+class Sieve(Pipeline):
+    """A pipeline in which of every ``run`` beats those from ``start`` to ``stop - 1`` go on."""
+
+    def __init__(self, start: int, stop: int, run: int) -> None:
+        super().__init__(1, 1, rigid=False)
+        self.kept, self.run, self.place = (start, stop), run, 0
+
+    def clock(self, arrives: bool, out_ready: bool) -> None:
+        start, stop = self.kept
+        if self.ready(out_ready):
+            self.stages = [arrives and start <= self.place < stop]
+            self.place = (self.place + arrives) % self.run
+
+
+def given(part: Part, count: int) -> IntArray:
+    """How many beats ``part``, which has one stream in, gives of a frame of which it has taken 0, 1, ... ``count`` beats."""
+    part, total = copy.deepcopy(part), 0
+    found = np.zeros(count + 1, dtype=np.int64)
+    for taken in range(1, count + 1):
+        waits = True
+        while waits or part.valid or part.quiet() < LONG:
+            if not waits and not part.valid:
+                part.skip(part.quiet())
+            moves = waits and part.ready(True)
+            total += part.valid
+            part.clock(moves, True)
+            waits = waits and not moves
+        found[taken] = total
+    return found

@@ -105,3 +105,18 @@ class Parts:
         self.luts["stream"] += 1
         self.luts["choose"] += bits + 1
         self.ffs["held"] += 2 * (bits + 2)
+
+    def fifo(self, words: int, bits: int) -> None:
+        """A queue with a memory of so many words."""
+        counters = 3 * address_bits(words) + 1
+        self.luts["stream"] += 1
+        self.luts["counter"] += counters
+        self.ffs["control"] += counters + 4
+        self.ffs["round"] += bits
+        self.ram(1 << address_bits(words), bits)
+
+    def fork(self, branches: int) -> None:
+        """What hands a stream to several readers."""
+        if branches > 1:
+            self.luts["counter"] += 2 * branches
+            self.ffs["control"] += branches

@@ -62,34 +62,81 @@ class Adapter:
 
 
 @dataclass(frozen=True)
+class Feed:
+    """How an operand comes to its core: from where, and through what, in the order of the data.
+
+    Args:
+        source: name of the core that gives it, or of the network's input.
+        type: of the value.
+        registered: whether a stream register stands first, cutting the combinational ready path from the core before.
+        words: of the memory of the queue that stands there instead; 0 for none.
+        adapter: what comes next, where the stream has other lanes than the core takes.
+        lanes: elements of it that the core takes in a cycle.
+    """
+
+    source: str
+    type: TensorType
+    registered: bool
+    words: int
+    adapter: Adapter | None
+    lanes: int
+
+    @property
+    def stream_lanes(self) -> int:
+        """Elements in a beat of the stream, before the adapter."""
+        return self.adapter.input if self.adapter else self.lanes
+
+    @property
+    def depth(self) -> int:
+        """Beats that the queue holds: those of its memory, and of two registers behind it."""
+        return self.words + 2 if self.words else 0
+
+    @property
+    def stream_bits(self) -> int:
+        """Bits of a beat of the stream, before the adapter."""
+        return self.type.format.total_bits * self.stream_lanes
+
+
+@dataclass(frozen=True)
 class Core:
     """The hardware of one node.
 
     Args:
         node: what it computes.
-        input_type: of the value that it reads.
+        feeds: one for each value that it reads.
         lanes: elements in and out in a cycle.
         timing: its interval and delay.
-        adapter: what stands before it where the stream has other lanes.
-        registered: whether a stream register stands before both, cutting the combinational ready path from its neighbour.
     """
 
     node: Node
-    input_type: TensorType
+    feeds: tuple[Feed, ...]
     lanes: Lanes
     timing: Timing
-    adapter: Adapter | None
-    registered: bool
+
+    @property
+    def input_type(self) -> TensorType:
+        """Of the value that it reads, or the first of several."""
+        return self.feeds[0].type
+
+    @property
+    def input_types(self) -> tuple[TensorType, ...]:
+        """Of the values that it reads."""
+        return tuple(feed.type for feed in self.feeds)
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The adapter before it, or before its first input."""
+        return self.feeds[0].adapter
+
+    @property
+    def registered(self) -> bool:
+        """Whether a stream register stands before it, or before its first input."""
+        return self.feeds[0].registered
 
     @property
     def interval(self) -> int:
-        """Cycles from one frame to the next, the adapter's included."""
-        return max(self.timing.interval, self.adapter.interval if self.adapter else 0)
-
-    @property
-    def stream_lanes(self) -> int:
-        """Elements in a beat of the stream that it reads, before its adapter."""
-        return self.adapter.input if self.adapter else self.lanes.input
+        """Cycles from one frame to the next, the adapters' included."""
+        return max(self.timing.interval, *(feed.adapter.interval if feed.adapter else 0 for feed in self.feeds))
 
     @property
     def stores(self) -> bool:
@@ -129,11 +176,11 @@ def needs_core(graph: Graph, node: Node) -> bool:
 
 @dataclass(frozen=True)
 class Plan:
-    """A pipeline of cores, all running at once, each on a frame of its own.
+    """Cores that all run at once, each on a frame of its own: an acyclic network of streams from one input to one output.
 
     Args:
         graph: what the cores compute together.
-        cores: in the order of the data.
+        cores: each after those that it reads from.
     """
 
     graph: Graph
@@ -142,12 +189,21 @@ class Plan:
     @property
     def input_lanes(self) -> int:
         """Elements in a beat of the network's input."""
-        return self.cores[0].stream_lanes
+        return next(feed.stream_lanes for core in self.cores for feed in core.feeds if feed.source == self.graph.input)
 
     @property
     def output_lanes(self) -> int:
         """Elements in a beat of the network's output."""
         return self.cores[-1].lanes.output
+
+    @cached_property
+    def readers(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        """Who reads each stream, by the name of its core or of the network's input: indices of a core and of its operand."""
+        found: dict[str, list[tuple[int, int]]] = {self.graph.input: [], **{core.node.name: [] for core in self.cores}}
+        for index, core in enumerate(self.cores):
+            for operand, feed in enumerate(core.feeds):
+                found[feed.source].append((index, operand))
+        return {name: tuple(places) for name, places in found.items()}
 
     @cached_property
     def interval(self) -> int:
@@ -164,19 +220,45 @@ class Plan:
         return latency(self)
 
     def verify(self) -> Plan:
-        """Checks the graph, and that the cores are its nodes that need hardware, in a chain, and that the streams between
-        them fit; returns the plan itself."""
+        """Checks the graph, and that the cores are its nodes that need hardware, wired as the graph is, and that the streams
+        between them fit; returns the plan itself."""
         self.graph.verify()
-        expected = [node.name for node in self.graph.nodes if needs_core(self.graph, node)]
-        if [core.node.name for core in self.cores] != expected:
+        expected = hardware(self.graph)
+        if [(core.node.name, tuple(feed.source for feed in core.feeds)) for core in self.cores] != list(expected.items()):
             raise CreatorError("the plan's cores are not the graph's nodes", "plan")
-        for index, core in enumerate(self.cores):
-            arriving = self.cores[index - 1].lanes.output if index else core.stream_lanes
-            fits = core.adapter is None or core.adapter == Adapter(core.input_type.size, arriving, core.lanes.input)
-            if core.stream_lanes != arriving or not fits:
-                raise CreatorError(f"its input has {arriving} lanes, but it takes {core.stream_lanes}", core.node.where)
+        arriving = {self.graph.input: self.input_lanes}
+        for core in self.cores:
+            taken = core.node.op.operand_lanes(core.input_types, core.lanes)
+            for feed, lanes in zip(core.feeds, taken, strict=True):
+                there = arriving[feed.source]
+                fits = feed.adapter is None or feed.adapter == Adapter(feed.type.size, there, feed.lanes)
+                if feed.stream_lanes != there or feed.lanes != lanes or not fits or (feed.registered and feed.words):
+                    raise CreatorError(f"its input has {there} lanes, but it takes {feed.stream_lanes}", core.node.where)
+            arriving[core.node.name] = core.lanes.output
         return self
 
     def run(self, x: npt.ArrayLike) -> IntArray:
         """The outputs for input codes ``x``: those of the graph."""
         return self.graph.run(x)
+
+
+def hardware(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """The nodes that need hardware, in order, and of each the nodes, or the input, whose streams it reads.
+
+    Raises:
+        CreatorError: where a result goes nowhere, as something behind the output, or beside the way there.
+    """
+    stream = {graph.input: graph.input}
+    found: dict[str, tuple[str, ...]] = {}
+    for node in graph.nodes:
+        sources = tuple(stream[name] for name in node.inputs)
+        if not needs_core(graph, node):
+            stream[node.name] = sources[0]  # the same elements under another name, or in another order at an end of the network
+        else:
+            stream[node.name], found[node.name] = node.name, sources
+    read = {name for sources in found.values() for name in sources}
+    idle = next((name for name in found if (name in read) == (name == stream[graph.output])), None)
+    if idle is not None:
+        what = "is read behind the network's output" if idle in read else "computes what nothing reads"
+        raise CreatorError(what, next(node.where for node in graph.nodes if node.name == idle))
+    return found

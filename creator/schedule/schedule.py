@@ -37,7 +37,7 @@ def schedule(
     """The plan for ``graph``.
 
     Args:
-        graph: verified and lowered, a chain.
+        graph: verified and lowered.
         parallelism: ``"serial"``: one multiplier a layer. ``"full-lanes"``: a sample a cycle. A number: cycles between samples,
             at most, reached with the fewest multipliers, then LUTs. ``{"fps": f, "clock_mhz": c}``: the same in samples a
             second. ``None``: the fastest that fits in 80 % of ``target``, or ``"serial"`` without one.
@@ -47,7 +47,7 @@ def schedule(
         pipelining: whether linear cores of less than eight products have the registers of wider ones too, for a faster clock.
 
     Raises:
-        CreatorError: for what cannot be reached, with the nearest that can; for a graph that is not a chain.
+        CreatorError: for what cannot be reached, with the nearest that can.
     """
     wanted = check_parallelism(parallelism)
     if packing is not None and not isinstance(packing, bool):
@@ -164,8 +164,14 @@ def _fixed(nodes: list[Node], graph: Graph, lanes: Mapping[str, int | Sequence[i
 def _checked(node: Node, types: tuple[TensorType, ...], wanted: int | Sequence[int]) -> Lanes:
     """The lanes that the user wants for a core: (inputs, outputs), or one number for both, or for what decides the other."""
     pair = tuple(wanted) if isinstance(wanted, (tuple, list)) else (wanted, wanted)
+    whole, pairs = len(pair) == 2 and all(type(n) is int for n in pair), node.op.lane_pairs(types)
+    if pairs is not None:
+        if not whole or Lanes(*pair) not in pairs:
+            known = ", ".join(f"({lanes.input}, {lanes.output})" for lanes in pairs[:20])
+            raise CreatorError(f"lanes={_shown(wanted)} is not possible", node.where, f"give one of {known}")
+        return Lanes(*pair)
     inputs, outputs = node.op.lane_choices(types, node.type)
-    if len(pair) == 2 and all(type(n) is int for n in pair) and pair[0] in inputs:
+    if whole and pair[0] in inputs:
         given = node.op.results(types, pair[0])
         if pair[1] in outputs if outputs else (pair[1] == given or isinstance(wanted, int)):
             return Lanes(pair[0], pair[1] if outputs else given)

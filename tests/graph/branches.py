@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from creator.affine import Format
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, IntArray
+from creator.formats import FixedPoint, IntArray, Overflow, Rounding
 from creator.graph import Builder, Graph
-from creator.ops import Clamp, Interval, Lanes, Op, TensorType, Timing, beats
+from creator.ops import Add, Clamp, Interval, Lanes, Multiply, Op, TensorType, Timing, beats
 from tests.graph.chains import linear, quantize
 
 F = FixedPoint
+IN = F(8, 4)
 
 
 @dataclass(frozen=True)
@@ -45,3 +47,42 @@ def diamond() -> Graph:
     long = builder.add(Clamp(0, 127), long, ("long.1",))
     both = builder.add(Larger(), (top, long), ("both",))
     return builder.graph(builder.add(quantize(F(6, 1)), both, ("last",)))
+
+
+def joined(
+    op: Op,
+    first: tuple[Op, ...] = (),
+    second: tuple[Op, ...] = (),
+    *after: Op,
+    shape: tuple[int, ...] = (4,),
+    entry: Format = IN,
+) -> Graph:
+    """``op`` of the input after ``first`` and of the input after ``second``, and ``after`` it."""
+    builder = Builder(TensorType(shape, entry))
+    ends = []
+    for branch, ops in (("a", first), ("b", second)):
+        current = builder.input
+        for index, each in enumerate(ops):
+            current = builder.add(each, current, (f"{branch}.{index}",))
+        ends.append(current)
+    current = builder.add(op, tuple(ends), ("join",))
+    for index, each in enumerate(after):
+        current = builder.add(each, current, (f"after.{index}",))
+    return builder.graph(current)
+
+
+def add(
+    output: FixedPoint = IN,
+    sign: int = 1,
+    rounding: Rounding = Rounding.HALF_EVEN,
+    overflow: Overflow = Overflow.SATURATE,
+) -> Add:
+    """A sum that limits nothing more."""
+    return Add(output, rounding, overflow, output.min_code, output.max_code, sign)
+
+
+def multiply(
+    output: FixedPoint = IN, rounding: Rounding = Rounding.HALF_EVEN, overflow: Overflow = Overflow.SATURATE
+) -> Multiply:
+    """A product that limits nothing more."""
+    return Multiply(output, rounding, overflow, output.min_code, output.max_code)

@@ -7,7 +7,21 @@ import numpy as np
 from creator.affine import Affine, Format
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.graph import Builder, Graph
-from creator.ops import Clamp, Linear, Lookup, Op, Quantize, Rescale, Reshape, Slope, TensorType
+from creator.ops import (
+    Add,
+    Clamp,
+    Concatenate,
+    Linear,
+    Lookup,
+    Multiply,
+    Op,
+    Quantize,
+    Rescale,
+    Reshape,
+    Slice,
+    Slope,
+    TensorType,
+)
 
 F = FixedPoint
 IN = F(8, 4)
@@ -78,14 +92,18 @@ def slope(slopes: list[int], frac_bits: int, output: FixedPoint, rounding: Round
 
 def of_everything() -> Graph:
     """One node of every operation, with odd formats and module paths."""
-    return chain(
-        Reshape((4,)),
-        linear(output=F(8, -3, symmetric=True), rounding=Rounding.HALF_AWAY),
-        Clamp(-5, 100),
-        quantize(F(6, 9, signed=False), Rounding.TOWARD_ZERO, Overflow.WRAP),
-        table(F(5, -2), bits=6),
-        slope([3, -1, 9], 3, F(6, -1), Rounding.HALF_UP),
-        rescale([3, 40, 77], 6, Affine(0.1, 3, 6), Rounding.HALF_AWAY),
-        shape=(2, 2),
-        paths=("flat", 'a "quoted" \\ path', "größe.λ", "two\nlines\u2028\x85", "\t' ; end"),
-    )
+    builder = Builder(TensorType((2, 2), IN))
+    codes = F(6, 9, signed=False)
+    rules = (codes, Rounding.TOWARD_ZERO, Overflow.WRAP, 0, 63)
+    flat = builder.add(Reshape((4,)), builder.input, ("flat",))
+    layer = linear(output=F(8, -3, symmetric=True), rounding=Rounding.HALF_AWAY)
+    sums = builder.add(layer, flat, ('a "quoted" \\ path',))
+    limited = builder.add(Clamp(-5, 100), sums, ("größe.λ",))
+    changed = builder.add(quantize(*rules[:3]), limited, ("two\nlines\u2028\x85",))
+    part = builder.add(Slice(0, 1, 3), changed, ("part",))
+    both = builder.add(Concatenate(0), (part, changed), ("both",))
+    product = builder.add(Multiply(*rules), (both, both), ("product",))
+    total = builder.add(Add(*rules), (product, both), ("sum",))
+    entries = builder.add(table(F(5, -2), bits=6), total, ("\t' ; end",))
+    bent = builder.add(slope([3, -1, 9, 1, 2], 3, F(6, -1), Rounding.HALF_UP), entries, ("bent",))
+    return builder.graph(builder.add(rescale([3, 40, 77, 5, 6], 6, Affine(0.1, 3, 6), Rounding.HALF_AWAY), bent, ("scale",)))

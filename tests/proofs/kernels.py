@@ -81,7 +81,7 @@ def rendered(op: Op, entry: Format, shape: tuple[int, ...] = (1,), interval: Int
     """The files of the core of one operation."""
     core = core_of(chain(op, entry=entry, shape=shape), lanes)
     names = Names()
-    return core_files(core, interval or Interval.of(entry), names.unique(f"k{next(_NUMBERS)}"), names)
+    return core_files(core, (interval or Interval.of(entry),), names.unique(f"k{next(_NUMBERS)}"), names)
 
 
 def part(files: CoreFiles, suffix: str) -> tuple[tuple[str, str], ...]:

@@ -6,19 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 from creator.ops import (
+    Add,
     ArgMax,
     Clamp,
+    Concatenate,
     Conv,
     Interval,
     Lanes,
     Linear,
     Lookup,
     MaxPool,
+    Multiply,
     Op,
     Pad,
     Permute,
     Quantize,
     Rescale,
+    Slice,
     Slope,
     SumPool,
     TensorType,
@@ -26,6 +30,7 @@ from creator.ops import (
     Upsample,
 )
 from creator.schedule.costs.axes import maxpool_cost, pad_cost, sumpool_cost, upsample_cost
+from creator.schedule.costs.branches import add_cost, concatenate_cost, multiply_cost, slice_cost
 from creator.schedule.costs.comparison import comparison_cost
 from creator.schedule.costs.elementwise import clamp_cost, lookup_cost, quantize_cost
 from creator.schedule.costs.linear import linear_cost
@@ -47,11 +52,27 @@ _COSTS: dict[type[Op], Cost] = {
     Permute: permute_cost,
     Quantize: quantize_cost,
     Rescale: rescale_cost,
+    Slice: slice_cost,
     Slope: slope_cost,
     SumPool: sumpool_cost,
     Upsample: upsample_cost,
     Top1: comparison_cost,
 }
+
+
+_JOINS: dict[type[Op], Callable[[Parts, Any, tuple[TensorType, ...], tuple[Interval, ...], Lanes], None]] = {
+    Add: add_cost,
+    Concatenate: concatenate_cost,
+    Multiply: multiply_cost,
+}
+
+
+def add_cores(parts: Parts, op: Op, inputs: tuple[TensorType, ...], intervals: tuple[Interval, ...], lanes: Lanes) -> None:
+    """:func:`add_core` for an operation that reads one value or several."""
+    if op.arity == 1:
+        add_core(parts, op, inputs[0], intervals[0], lanes)
+    else:
+        _JOINS[type(op)](parts, op, inputs, intervals, lanes)
 
 
 def add_core(parts: Parts, op: Op, x: TensorType, interval: Interval, lanes: Lanes) -> None:

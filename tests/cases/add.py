@@ -1,0 +1,86 @@
+"""Sums and differences: formats, grids, every rounding and overflow, merged clamps, lanes, branches of all lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creator import FixedPoint, Graph, Overflow, Rounding
+from creator.graph import Builder
+from creator.ops import Clamp, Op, Reshape, TensorType
+from tests.cases import GraphCase
+from tests.graph.branches import add, joined
+from tests.graph.chains import linear, quantize, table
+
+F = FixedPoint
+DETERMINISTIC = [mode for mode in Rounding if mode is not Rounding.STOCHASTIC]
+
+
+def case(name: str, op: Op, first: tuple[Op, ...] = (), second: tuple[Op, ...] = (), *after: Op, **kwargs: Any) -> GraphCase:
+    options = kwargs.pop("options", {})
+    return GraphCase(name, lambda: joined(op, first, second, *after, **kwargs), options)
+
+
+def nested() -> Graph:
+    """Two residual blocks, the second around a branch that forks again."""
+    builder = Builder(TensorType((5,), F(8, 4)))
+    first = builder.add(linear(5, 5), builder.input, ("block.0",))
+    top = builder.add(add(F(9, 4)), (builder.input, first), ("block.sum",))
+    narrow = builder.add(quantize(F(8, 4)), top, ("narrow",))
+    left = builder.add(linear(5, 5, seed=1), narrow, ("left",))
+    right = builder.add(quantize(F(6, 2)), narrow, ("right",))
+    inner = builder.add(add(F(8, 3), -1), (left, right), ("inner",))
+    return builder.graph(builder.add(add(F(10, 3)), (inner, top), ("outer",)))
+
+
+def ends() -> Graph:
+    """The sum of the first value and of the last of a long chain."""
+    builder = Builder(TensorType((3,), F(6, 2)))
+    current = builder.input
+    for index in range(6):
+        current = builder.add(quantize(F(6, 2 + index % 2)), current, (f"q.{index}",))
+    return builder.graph(builder.add(add(F(8, 2)), (current, builder.input), ("sum",)))
+
+
+LONG = (linear(6, 6),)
+
+CASES = [
+    case("a value with itself", add(F(9, 4))),
+    case("a value from itself", add(F(4, 2), -1)),
+    case("residual", add(F(8, 3)), (), LONG, shape=(6,)),
+    case("residual, the long branch first", add(F(8, 3), -1), LONG, (), shape=(6,)),
+    case("residual with a relu", add(F(8, 3)), (), LONG, Clamp(0, 127), shape=(6,)),
+    case("residual with bounds", add(F(8, 3), -1), (), LONG, Clamp(-37, 90), shape=(6,)),
+    case("two tables", add(F(8, 5)), (table(),), (table(F(5, 2)),), shape=(3,)),
+    case("of images", add(F(8, 5)), (Clamp(0, 90),), (quantize(F(6, 1)),), shape=(2, 3)),
+    case("of a flat image", add(F(8, 5)), (Reshape((6,)), linear(6, 6)), (Reshape((6,)),), shape=(2, 3)),
+    *(
+        case(f"{rounding} {overflow} {sign:+d}", add(F(5, 1), sign, rounding, overflow), (quantize(F(7, 5)),), shape=(3,))
+        for rounding in DETERMINISTIC
+        for overflow in Overflow
+        for sign in (1, -1)
+    ),
+    *(
+        case(f"{output}", add(output), (quantize(first),), (quantize(second),), entry=F(8, 3), shape=(3,))
+        for output, first, second in (
+            (F(10, 3), F(8, 3), F(6, 1)),
+            (F(12, 7), F(8, 6), F(3, 0)),
+            (F(6, 2, signed=False), F(5, 2, signed=False), F(7, 4)),
+            (F(8, 2, signed=False), F(7, 2, signed=False), F(7, 4, signed=False)),
+            (F(5, 1, symmetric=True), F(6, 2, symmetric=True), F(8, 3)),
+            (F(4, -6), F(8, -3), F(8, 3)),
+            (F(1, 0), F(1, 0), F(1, 0)),
+            (F(40, 30), F(20, 5), F(30, 25)),
+        )
+    ),
+    case("operands of small bounds", add(F(3, 4)), (Clamp(0, 1),), (Clamp(-1, 0),), shape=(3,)),
+    GraphCase("nested", nested),
+    GraphCase("ends of a chain", ends),
+    GraphCase("nested, fast", nested, {"parallelism": 5}),
+    GraphCase("nested, all at once", nested, {"parallelism": "full-lanes"}),
+    case("residual, all at once", add(F(8, 3)), (), LONG, shape=(6,), options={"parallelism": "full-lanes"}),
+    case("residual, six cycles", add(F(8, 3)), (), LONG, shape=(6,), options={"parallelism": 6}),
+    case("residual, lanes", add(F(8, 3)), (), LONG, shape=(6,), options={"lanes": {"b.0": [2, 3], "join": 4}}),
+    case("residual, wide and slow", add(F(8, 3)), (), LONG, shape=(6,), options={"lanes": {"join": 6}, "pipelining": True}),
+    case("residual, packed", add(F(8, 3)), (), LONG, shape=(6,), options={"target": "xc7a35t", "parallelism": 9}),
+    case("lanes that do not divide", add(F(8, 3), -1), (quantize(F(6, 2)),), (), shape=(7,), options={"lanes": {"join": 3}}),
+]

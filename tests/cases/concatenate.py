@@ -1,0 +1,68 @@
+"""Concatenation along the last axis and others, run after run and whole runs at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creator import FixedPoint, Graph
+from creator.affine import Affine
+from creator.graph import Builder
+from creator.ops import Clamp, Concatenate, Op, Slice, TensorType
+from tests.cases import GraphCase
+from tests.graph.branches import joined
+from tests.graph.chains import linear, quantize, rescale, table
+
+F = FixedPoint
+
+
+def case(name: str, axis: int, first: tuple[Op, ...] = (), second: tuple[Op, ...] = (), *after: Op, **kwargs: Any) -> GraphCase:
+    options = kwargs.pop("options", {})
+    return GraphCase(name, lambda: joined(Concatenate(axis), first, second, *after, **kwargs), options)
+
+
+def dense() -> Graph:
+    """Each layer reads all that came before it."""
+    builder = Builder(TensorType((3,), F(8, 4)))
+    current = builder.input
+    for index, size in enumerate((3, 5, 7)):
+        layer = builder.add(linear(size, 2, seed=index), current, (f"layer.{index}",))
+        current = builder.add(Concatenate(0), (current, layer), (f"cat.{index}",))
+    return builder.graph(current)
+
+
+def exchanged(axis: int, at: int) -> Graph:
+    """The parts of a value before and after an index, exchanged."""
+    builder = Builder(TensorType((2, 3, 4), F(8, 4)))
+    size = builder.input_type.shape[axis]
+    low = builder.add(Slice(axis, 0, at), builder.input, ("low",))
+    high = builder.add(Slice(axis, at, size), builder.input, ("high",))
+    return builder.graph(builder.add(Concatenate(axis), (high, low), ("exchanged",)))
+
+
+CASES = [
+    case("a value with itself", 0),
+    case("with a layer behind", 0, (), (linear(4, 3),)),
+    case("with a layer in front", 0, (linear(4, 3),), ()),
+    case("of tables", 0, (table(),), (table(F(7, 6)), Clamp(0, 63)), shape=(3,)),
+    case("and a relu", 0, (quantize(F(6, 2)),), (quantize(F(6, 2)),), Clamp(0, 20)),
+    case("and a layer", 0, (quantize(F(6, 2)),), (quantize(F(6, 2)),), linear(8, 3, entry=F(6, 2))),
+    case("of one element each", 0, shape=(1,)),
+    case("of channels", 1, (quantize(F(6, 2)),), (quantize(F(6, 2)), Clamp(0, 9)), shape=(3, 2)),
+    case("of one channel each", 1, shape=(5, 1)),
+    case("of rows", 0, shape=(2, 3)),
+    case("of columns", 1, (Clamp(0, 9),), (), shape=(2, 3, 2)),
+    case("between arbitrary scales", 0, (rescale([3], 2, Affine(0.1, 3, 8)),), (rescale([5], 2, Affine(0.1, 3, 8)),)),
+    GraphCase("dense", dense),
+    GraphCase("dense, ten cycles", dense, {"parallelism": 10}),
+    GraphCase("dense, all at once", dense, {"parallelism": "full-lanes"}),
+    *(
+        GraphCase(f"exchanged along {axis} at {at}, {options}", lambda axis=axis, at=at: exchanged(axis, at), options)
+        for axis, at in ((0, 1), (1, 1), (2, 2), (2, 1))
+        for options in ({}, {"parallelism": 5}, {"parallelism": "full-lanes"})
+    ),
+    case("two elements at a time", 0, (), (linear(4, 3),), options={"lanes": {"join": 2}}),
+    case("four and then three", 0, (), (linear(4, 5),), options={"lanes": {"join": [4, 4]}}),
+    case("runs of two channels", 1, shape=(3, 4), options={"lanes": {"join": 2}}),
+    case("whole runs", 1, (), (Slice(1, 0, 1),), shape=(3, 4), options={"lanes": {"join": [4, 5]}}),
+    case("two whole runs, and one", 1, (), (Slice(1, 0, 1),), shape=(3, 4), options={"lanes": {"join": [8, 10]}}),
+]
