@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from creator import Graph
-from creator.ops import Lanes
+from creator.ops import Lanes, Linear
 from creator.passes import LOWER, run_passes
 from creator.schedule.assemble import core_nodes
 from creator.simulation.stalls import NAMES
@@ -60,7 +60,7 @@ class Draws:
         lowered = run_passes(graph, LOWER)
         nodes = core_nodes(lowered)
         most = max(node.op.timing(lowered.input_types(node), Lanes()).interval for node in nodes)
-        multiplied = sum(node.op.weight.size for node in graph.nodes if node.op.name == "linear")
+        multiplied = sum(node.op.weight.size for node in graph.nodes if isinstance(node.op, Linear))
         packing = {"packing": self.chance(50), "pipelining": self.chance(20)}
         match self.whole(0, 7):
             case 0 if most <= beats:
@@ -72,9 +72,13 @@ class Draws:
         lanes: dict[str, int | list[int]] = {}
         for node in nodes:
             n, m = lowered.input_types(node)[0].size, node.type.size
-            if node.op.name != "linear":
-                taken = self.lanes(n, 16, -(-n // beats))
-                lanes[node.name] = next(k for k in node.op.lane_choices(lowered.input_types(node), node.type)[0] if k >= taken)
+            inputs, outputs = node.op.lane_choices(lowered.input_types(node), node.type)
+            if outputs is None:
+                taken = min(self.lanes(n, 16, -(-n // beats)), inputs[-1])
+                lanes[node.name] = next(k for k in inputs if k >= taken)
+                continue
+            if not isinstance(inputs, range):
+                lanes[node.name] = [self.pick(inputs), self.pick(outputs)]
                 continue
             taken = self.lanes(n, 16, -(-n // beats))
             rounds = max(1, beats // -(-n // taken))

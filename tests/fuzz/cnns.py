@@ -1,0 +1,83 @@
+"""Random convolutional networks, as modules: PyTorch says what they compute."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+import creator
+from creator import nn
+from creator.ops.base import divisors
+from tests.fuzz.mlps import Mlp
+from tests.fuzz.trial import Trial
+
+CYCLES = 400
+"""That the slowest core of a network may take for a sample."""
+
+
+class Cnn(Mlp):
+    """Draws convolutions, and what stands between them."""
+
+    def geometry(self, size: int) -> tuple[int, int, int, int]:
+        """Kernel, stride, dilation and padding along an axis of so many pixels; the kernel fits."""
+        kernel, dilation = self.whole(1, 3), self.pick([1, 1, 2])
+        padding = self.whole(0, (kernel - 1) * dilation)
+        while (kernel - 1) * dilation + 1 > size + 2 * padding:
+            kernel, dilation = kernel - 1, 1
+            padding = min(padding, kernel - 1)
+        return kernel, self.pick([1, 1, 1, 2, 3]), dilation, padding
+
+    def convolution(self) -> None:
+        """A convolution and what can follow."""
+        channels, *size = self.shape
+        kernel, stride, dilation, padding = zip(*map(self.geometry, size), strict=True)
+        groups = self.pick([1, 1, *divisors(channels)])
+        outputs, fmt = groups * self.whole(1, max(1, 6 // groups)), self.format(10)
+        kind = nn.Conv1d if len(size) == 1 else nn.Conv2d
+        bias = self.pick([False, True, self.format(signed=True)])
+        layer = kind(
+            channels, outputs, kernel, stride, padding, dilation, groups, bias=bias,
+            weight=self.format(8, 1 if self.chance(10) else 2), **self.rules(fmt),
+        )  # fmt: skip
+        for tensor, form in ((layer.weight, layer.weight_format), (layer.bias, layer.bias_format)):
+            if tensor is not None:
+                span = form.max_value * self.pick([0.3, 1.0, 2.0])
+                self.fill(tensor, -span, span)
+        self.layers.append(layer)
+        if self.chance(25):
+            norm = (nn.BatchNorm1d if len(size) == 1 else nn.BatchNorm2d)(outputs)
+            for values in (norm.weight, norm.bias, norm.running_mean):
+                self.fill(values, -2, 2)
+            self.fill(norm.running_var, 0.1, 3)
+            self.layers.append(norm)
+        self.width = outputs
+        self.layers += self.activation(fmt)
+        self.shape = [outputs, *layer.product(torch.zeros(1, channels, *size), layer.weight, None).shape[2:]]
+
+    def network(self) -> tuple[torch.nn.Sequential, tuple[int, ...]]:
+        """A model in eval mode, and the shape of its input."""
+        self.layers = [nn.Quantize(self.format(10))]
+        axes = self.whole(1, 2)
+        self.shape = [self.whole(1, 4), *(self.whole(1, 9 if axes == 1 else 5) for _ in range(axes))]
+        shape = tuple(self.shape)
+        self.repeat(3, self.convolution)
+        if self.chance(40):
+            fmt = self.format()
+            self.layers += [torch.nn.Flatten(), self.linear(int(np.prod(self.shape)), self.whole(1, 5), fmt)]
+        return torch.nn.Sequential(*self.layers).eval(), shape
+
+
+@st.composite
+def small(draw: st.DrawFn) -> Trial:
+    """Networks of up to three convolutions over a few pixels."""
+    draws = Cnn(draw)
+    model, shape = draws.network()
+    graph = creator.trace(model, shape)
+
+    def expected(x: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            y = model(torch.from_numpy(graph.input_format.from_integers(x)).float())
+        return np.ldexp(y.double().numpy(), graph.output_format.frac_bits)
+
+    return Trial(graph, graph, expected, draws.parallelism(graph, CYCLES), 20, **draws.bench())
