@@ -62,7 +62,10 @@ def _ram(net: Netlist, cell: Cell) -> None:
     memory, stored = net.share(Memory(words)), net.fresh()
     address, target = number(cell.nets("RADDR")), number(cell.nets("WADDR"))
     writes = f"({cell.net('WE')} & {cell.net('WCLKE', '1')})"
-    clash = f"bool({writes}) and {address} & 255 == {target} & 255"
+    # Of one width on both sides, a word is what its whole address names; else what it shares with another.
+    read, write = cell.number("READ_MODE"), cell.number("WRITE_MODE")
+    whole = (256 << read) - 1 if read == write else 255
+    clash = f"bool({writes}) and {address} & {whole} == {target} & {whole}"
     word = net.register(
         f"{memory}.read({address}, {cell.number('READ_MODE')}, {clash})", f"({cell.net('RE')} & {cell.net('RCLKE', '1')})"
     )
