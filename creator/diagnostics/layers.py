@@ -107,7 +107,7 @@ class ProbedWeighted(ProbedLayer):
     def finish(self) -> None:
         """Looks at the parameters that no call has shown, and forgets what later calls have shown of them."""
         if not self.weight.calls:
-            self.module.quantized(self.module.weight, None, training=True)
+            self.module.quantized(self.module.rows(), None, training=True)
         del self.weight.calls[1:]
         self._measure_bias()
 
@@ -122,7 +122,7 @@ class ProbedWeighted(ProbedLayer):
                 return
             bias = torch.zeros_like(self.module.bias, requires_grad=True)
             with torch.enable_grad():
-                y = self.module.product(x, self.module.weight.detach(), bias)
+                y = self.module.product(x, self.module.rows().detach(), bias)
                 self.grad_bias(*torch.autograd.grad(y, bias, q))
 
         return hook

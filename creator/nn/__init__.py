@@ -37,6 +37,7 @@ from creator.nn.activations import (
 from creator.nn.batch_norm import BatchNorm1d, BatchNorm2d
 from creator.nn.clamp import HardTanh, ReLU
 from creator.nn.conv import Conv1d, Conv2d
+from creator.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
 from creator.nn.largest import ArgMax, Top1
 from creator.nn.linear import Linear
 from creator.nn.lookup import Lookup
@@ -63,6 +64,8 @@ __all__ = [
     "ConstantPad2d",
     "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "DeQuantStub",
     "Dropout",
     "Exp",

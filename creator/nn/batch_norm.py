@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from creator.errors import CreatorError
 from creator.nn.conv import Conv1d, Conv2d
+from creator.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
 from creator.nn.linear import Linear
 from creator.nn.weighted import Weighted, finite, version_of
 
@@ -48,7 +49,8 @@ class _BatchNorm(torch.nn.modules.batchnorm._BatchNorm):
             finite(self.running_var, "running variance")  # which would make all weights zero, and so hide itself
         bias = 0.0 if layer.bias is None else layer.bias.to(dtype)
         shift = 0.0 if self.bias is None else self.bias.to(dtype)
-        weight = layer.weight.to(dtype) * _leading(scale, layer.weight)
+        rows = layer.rows()
+        weight = rows.to(dtype) * _leading(scale, rows)
         return weight, shift + (bias - self.running_mean.to(dtype)) * scale
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -75,7 +77,7 @@ class _BatchNorm(torch.nn.modules.batchnorm._BatchNorm):
         return version == version_of(input)
 
     def _check_size(self, layer: Weighted) -> None:
-        outputs = layer.weight.shape[0]
+        outputs = len(layer.rows())
         if outputs != self.num_features:
             name, kind = type(self).__name__, type(layer).__name__
             what = f"{name}({self.num_features}) follows {kind} with {outputs} outputs"
@@ -83,7 +85,8 @@ class _BatchNorm(torch.nn.modules.batchnorm._BatchNorm):
 
     def _train(self, layer: Weighted, x: torch.Tensor) -> torch.Tensor:
         scale = self.scale(layer.weight.dtype)
-        folded = layer.weight * _leading(scale, layer.weight)
+        rows = layer.rows()
+        folded = rows * _leading(scale, rows)
         weight, _ = layer.quantized(folded, None, training=True)
         scaled = layer.product(x, weight, None)
         # Undo the scale, except where gamma is zero: there the sum is zero as well.
@@ -99,7 +102,7 @@ class _BatchNorm(torch.nn.modules.batchnorm._BatchNorm):
         if _same_energy(folded.detach(), weight.detach()):
             y = F.batch_norm(y, self.running_mean, self.running_var, self.weight, self.bias, True, momentum, self.eps)
         else:
-            y = self._normalise_as(layer.product(x, layer.weight, layer.bias), y, momentum)
+            y = self._normalise_as(layer.product(x, rows, layer.bias), y, momentum)
         return layer.finish(y, x.dtype, training=True)
 
     def _normalise_as(self, reference: torch.Tensor, y: torch.Tensor, momentum: float) -> torch.Tensor:
@@ -142,10 +145,10 @@ def _leading(factors: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 class BatchNorm1d(_BatchNorm, torch.nn.BatchNorm1d):
     """Batch normalisation right after a :class:`Linear` or a :class:`Conv1d`, folded into it; see :class:`_BatchNorm`."""
 
-    follows = (Linear, Conv1d)
+    follows = (Linear, Conv1d, ConvTranspose1d)
 
 
 class BatchNorm2d(_BatchNorm, torch.nn.BatchNorm2d):
     """Batch normalisation right after a :class:`Conv2d`, folded into it; see :class:`_BatchNorm`."""
 
-    follows = (Conv2d,)
+    follows = (Conv2d, ConvTranspose2d)

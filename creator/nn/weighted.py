@@ -182,6 +182,11 @@ class Weighted(torch.nn.Module):
 
     # The forward pass.
 
+    def rows(self) -> torch.Tensor:
+        """The weight with the output channels in front; what :meth:`product` takes."""
+        weight: torch.Tensor = self._parameters["weight"]  # type: ignore[assignment] # attribute access is slow
+        return weight
+
     def product(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """The layer's sum of products, in floating point."""
         raise NotImplementedError
@@ -271,7 +276,7 @@ class Weighted(torch.nn.Module):
                 y = self._norm[0].normalised(self, input)
             else:
                 parameters = self._parameters  # attribute access to a parameter is slow
-                y = self.compute(input, parameters["weight"], parameters["bias"])
+                y = self.compute(input, self.rows(), parameters["bias"])
         except CreatorError as error:
             raise error.at(self.where) from None
         # A normalisation that follows folds itself into this layer, for which it needs the layer and its input.

@@ -52,6 +52,16 @@ def _conv(module: Any, qconfig: QConfig, signed: bool | None) -> Weighted:
     return _with_parameters(made, module)
 
 
+def _conv_transpose(module: Any, qconfig: QConfig, signed: bool | None) -> Weighted:
+    kind = nn.ConvTranspose2d if isinstance(module, torch.nn.ConvTranspose2d) else nn.ConvTranspose1d
+    made = kind(
+        module.in_channels, module.out_channels, module.kernel_size, module.stride, module.padding, module.output_padding,
+        module.groups, module.bias is not None and (qconfig.bias or True), module.dilation, module.padding_mode, device="meta",
+        **_formats(qconfig, signed),
+    )  # fmt: skip
+    return _with_parameters(made, module)
+
+
 def _prelu(module: torch.nn.PReLU) -> nn.PReLU:
     """With 8 bits for the slopes, the finest that hold those that are there."""
     largest = float(module.weight.detach().abs().max()) if not module.weight.is_meta else 0.0
@@ -64,6 +74,8 @@ WEIGHTED: dict[type[torch.nn.Module], Callable[[Any, QConfig, bool | None], Weig
     torch.nn.Linear: _linear,
     torch.nn.Conv1d: _conv,
     torch.nn.Conv2d: _conv,
+    torch.nn.ConvTranspose1d: _conv_transpose,
+    torch.nn.ConvTranspose2d: _conv_transpose,
 }
 """Layers with weights."""
 

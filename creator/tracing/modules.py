@@ -85,6 +85,8 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.Linear: weighted_ops,
     nn.Conv1d: weighted_ops,
     nn.Conv2d: weighted_ops,
+    nn.ConvTranspose1d: weighted_ops,
+    nn.ConvTranspose2d: weighted_ops,
     nn.BatchNorm1d: relu_op,  # never called: lowered together with the layer before it
     nn.BatchNorm2d: relu_op,
     nn.ArgMax: argmax_op,  # these along an axis: see tracing/rows.py
@@ -124,6 +126,8 @@ _HINTS: dict[type[torch.nn.Module], str] = {
     torch.nn.Linear: "use creator.nn.Linear, or creator.prepare(model, example_input)",
     torch.nn.Conv1d: "use creator.nn.Conv1d, or creator.prepare(model, example_input)",
     torch.nn.Conv2d: "use creator.nn.Conv2d, or creator.prepare(model, example_input)",
+    torch.nn.ConvTranspose1d: "use creator.nn.ConvTranspose1d, or creator.prepare(model, example_input)",
+    torch.nn.ConvTranspose2d: "use creator.nn.ConvTranspose2d, or creator.prepare(model, example_input)",
     torch.nn.BatchNorm1d: "use creator.nn.BatchNorm1d",
     torch.nn.BatchNorm2d: "use creator.nn.BatchNorm2d",
     torch.nn.Sigmoid: "use creator.nn.Sigmoid",

@@ -19,12 +19,13 @@ from creator.ops.base import MAX_BITS
 from creator.tracing.requantized import Context, check_accumulator, requantized_ops, rows_of
 
 Made = Sequence[ops.Op]
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d)
 
 
 def weighted_ops(module: Weighted, context: Context) -> Made:
     """A layer with its own parameters."""
-    return _made(module, module.weight, module.bias, context)
+    return _made(module, module.rows(), module.bias, context)
 
 
 def folded_ops(layer: Weighted, norm: nn.BatchNorm1d | nn.BatchNorm2d, context: Context) -> Made:
@@ -41,8 +42,11 @@ def _made(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, con
         first, rest = _linear(module, weight, bias, context), []
     if context.columns is not None:
         first = _with_columns(first, context.columns)
+    if isinstance(module, TRANSPOSED):
+        return [*_over_spread_windows(module, first, context), *rest]
     if isinstance(module, CONVOLUTIONS):
-        first = _over_windows(module, first, context)
+        before, after = _padding(module)
+        first = _over_windows(module, first, context, tuple(module.stride), before, after)
     return [first, *rest]
 
 
@@ -82,20 +86,42 @@ def _with_columns(op: ops.Linear, columns: IntArray) -> ops.Linear:
     return dataclasses.replace(op, weight=weight)
 
 
-def _over_windows(module: nn.Conv1d | nn.Conv2d, op: ops.Linear, context: Context) -> ops.Conv:
+Sizes = tuple[int, ...]
+
+
+def _over_windows(
+    module: nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d,
+    op: ops.Linear,
+    context: Context,
+    stride: Sizes,
+    before: Sizes,
+    after: Sizes,
+) -> ops.Conv:
     """``op`` over the windows of a convolution."""
-    before, after = _padding(module)
     fields = {field.name: getattr(op, field.name) for field in dataclasses.fields(op)}
     return ops.Conv(
         **fields,
         kernel=tuple(module.kernel_size),
-        stride=tuple(module.stride),
+        stride=stride,
         dilation=tuple(module.dilation),
         before=before,
         after=after,
         channel_groups=module.groups,
         pad_code=zero_of(context.input.format),
     )
+
+
+def _over_spread_windows(module: nn.ConvTranspose1d | nn.ConvTranspose2d, op: ops.Linear, context: Context) -> Made:
+    """``op`` over every window of the input with zeros between its pixels."""
+    steps = tuple(module.stride)
+    most = [d * (k - 1) for k, d in zip(module.kernel_size, module.dilation, strict=True)]
+    before = tuple(first for first, _ in module.edges)
+    # What is behind the last window that has a pixel belongs to no convolution.
+    after = tuple(min(last, limit) for (_, last), limit in zip(module.edges, most, strict=True))
+    beyond = tuple(last - kept for (_, last), kept in zip(module.edges, after, strict=True))
+    spread = ops.Pad((0,) * len(steps), beyond, steps, zero_of(context.input.format))
+    conv = _over_windows(module, op, context, (1,) * len(steps), before, after)
+    return [spread, conv] if any(beyond) or max(steps) > 1 else [conv]
 
 
 def _padding(module: nn.Conv1d | nn.Conv2d) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -36,6 +36,14 @@ class Before(torch.nn.Module):
         return functional.pad(self.quantize(x), (2, 0, 1, 0), value=-1.5)
 
 
+def transposed(name: str, shape: tuple[int, ...], channels: int, kernel: Any, lanes: Any = (1, 1), **arguments: Any) -> Case:
+    """A transposed convolution: steps, and a convolution; ``lanes`` are the second one's."""
+    kind = nn.ConvTranspose1d if len(shape) == 2 else nn.ConvTranspose2d
+    settings = {"weight": F(6, 4), "output": F(8, 4)} | arguments
+    return Case(name, lambda: sequential(nn.Quantize(IN), kind(shape[0], channels, kernel, **settings)), shape,
+                {"lanes": {"conv_1": lanes}})  # fmt: skip
+
+
 CASES = [
     module("all around", (2, 3, 4), nn.ZeroPad2d(1)),
     module("all around one channel", (1, 3, 4), nn.ZeroPad2d(2)),
@@ -58,5 +66,10 @@ CASES = [
     pad("steps of rows", (3, 2, 2), Pad((0, 0), (2, 0), (3, 1), 3)),
     pad("steps of 1 dimension", (4, 1), Pad((1,), (0,), (2,), 3)),
     pad("steps of one pixel", (1, 1, 3), Pad((1, 1), (1, 1), (2, 2), 3)),
+    transposed("transposed convolution", (2, 3, 3), 3, 2, stride=2),
+    transposed("transposed convolution of odd sizes", (2, 2, 3), 2, 3, stride=2, padding=1, output_padding=1, lanes=(2, 1)),
+    transposed("transposed convolution with dilation and groups", (2, 2, 2), 4, 2, stride=3, dilation=2, groups=2),
+    transposed("transposed convolution beyond its windows", (1, 2, 2), 2, 1, stride=2, output_padding=1),
+    transposed("transposed convolution of 1 dimension", (3, 4), 2, 4, stride=2, padding=1, lanes=(3, 2)),
     pad("nothing", (2, 2), Pad((0,), (0,), (1,), 3)),
 ]
