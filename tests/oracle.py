@@ -9,7 +9,7 @@ import numpy as np
 
 from creator import FixedPoint, Graph, Overflow, Rounding
 from creator.affine import Format
-from creator.ops import Add, ArgMax, Concatenate, Linear, Multiply, Op, Rescale, Slice, Slope, TensorType, Top1
+from creator.ops import Add, ArgMax, Concatenate, Linear, Multiply, Op, Polynomial, Rescale, Slice, Slope, TensorType, Top1
 
 ROUNDINGS = [rounding for rounding in Rounding if rounding is not Rounding.STOCHASTIC]
 OVERFLOWS = list(Overflow)
@@ -81,6 +81,16 @@ def sloped(op: Slope, source: FixedPoint, code: int, channel: int) -> int:
     return min(max(code_of(value, op.output, op.rounding, op.overflow), op.low), op.high)
 
 
+def polynomial(op: Polynomial, source: FixedPoint, code: int) -> int:
+    """What a polynomial node makes of one code."""
+    width = 2**source.total_bits // len(op.coefficients)
+    segment, place = divmod(code % 2**source.total_bits, width)
+    offset = place - width // 2
+    terms = zip(op.coefficients.tolist()[segment], op.fracs, strict=True)
+    value = sum((Fraction(c, 2**frac) * offset**power for power, (c, frac) in enumerate(terms)), Fraction(0))
+    return min(max(limited(rounded(value, op.rounding), op.output, Overflow.SATURATE), op.low), op.high)
+
+
 def _linear(op: Linear, source: TensorType, sample: list[int]) -> list[int]:
     sums = []
     for row, bias in zip(op.weight.tolist(), op.bias.tolist(), strict=True):
@@ -130,6 +140,9 @@ def _applied_to_one(op: Op, source: TensorType, values: np.ndarray) -> np.ndarra
     if isinstance(op, (Rescale, Slope)):
         channels, of = source.shape[-1], rescaled if isinstance(op, Rescale) else sloped
         flat = [of(op, source.format, code, i % channels) for i, code in enumerate(values.ravel().tolist())]
+        return np.array(flat, dtype=np.int64).reshape(values.shape)
+    if isinstance(op, Polynomial):
+        flat = [polynomial(op, source.format, code) for code in values.ravel().tolist()]
         return np.array(flat, dtype=np.int64).reshape(values.shape)
     if isinstance(op, Linear):
         return np.array([_linear(op, source, sample) for sample in values.tolist()], dtype=np.int64)

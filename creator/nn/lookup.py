@@ -14,16 +14,18 @@ from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding, check_rounding
 from creator.nn.exact import eval_dtype
 from creator.nn.slots import OutputQuantizer, checked_format
+from creator.piecewise import TABLE_BITS, Piecewise, fit
 from creator.quantize import StraightThrough, quantize_gradient
 
 FloatArray = npt.NDArray[np.float64]
 
 
 class Lookup(torch.nn.Module):
-    """Any scalar function, elementwise on any shape, as a table of at most 12 input bits.
+    """Any scalar function, elementwise on any shape: a table of at most 12 input bits, or a piecewise polynomial of up to 20.
 
-    An entry is the function's float64 value at the input's value, rounded to the output format. The same entries are used by
-    eval mode and by the hardware, evaluated one value at a time, so that neither vectorised code nor the batch matters.
+    An entry of a table is the function's float64 value at the input's value, rounded to the output format. The same entries
+    are used by eval mode and by the hardware, evaluated one value at a time, so that neither vectorised code nor the batch
+    matters.
 
     Args:
         function: from a value to a value. Written with torch operations it trains by autograd; any other Python function of
@@ -32,6 +34,9 @@ class Lookup(torch.nn.Module):
         rounding, overflow: how the function's value becomes a code.
         ste: gradient of the rounding, masked or identity.
         gradient: format of the gradient that arrives at the output, or ``None``.
+        input: format of the input, if it is known; tracing checks it, and :func:`creator.convert` finds it. One of more than 12
+            bits makes the function a piecewise polynomial (:mod:`creator.piecewise`), which errs by at most one step of the
+            output at every code. That is then what eval mode computes.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class Lookup(torch.nn.Module):
         overflow: Overflow = Overflow.SATURATE,
         ste: StraightThrough = StraightThrough.MASKED,
         gradient: FixedPoint | None = None,
+        input: FixedPoint | None = None,
     ) -> None:
         super().__init__()
         if not callable(function):
@@ -51,6 +57,8 @@ class Lookup(torch.nn.Module):
         self._format: Format = output if isinstance(output, Affine) else checked_format(output, "output", self)
         self.quantizer = OutputQuantizer(self._format, rounding, overflow, ste)
         self.gradient = None if gradient is None else checked_format(gradient, "gradient", self)
+        self.input_format = None if input is None else checked_format(input, "input", self)
+        self._fits: dict[tuple[Any, ...], Piecewise] = {}
 
     @property
     def output_format(self) -> Format:
@@ -71,12 +79,40 @@ class Lookup(torch.nn.Module):
         Raises:
             CreatorError: if the function is not finite somewhere.
         """
-        with torch.no_grad():
-            y = np.array([self.value(float(v)) for v in x], dtype=np.float64)
+        y = self._each(x)
         if not np.isfinite(y).all():
             bad = float(x[~np.isfinite(y)].min())
             raise CreatorError(f"the function is not finite at {bad}", hint="limit its input, with HardTanh for example")
         return self._format.from_integers(self.quantizer.codes(y))
+
+    def polynomial(self) -> Piecewise | None:
+        """What the function is on an input of more than 12 bits; ``None`` where it is a table.
+
+        Raises:
+            CreatorError: if no polynomial is close enough to the function, and for formats and roundings that it cannot have.
+        """
+        source, output, q = self.input_format, self._format, self.quantizer
+        if source is None or source.total_bits <= TABLE_BITS:
+            return None
+        if not isinstance(output, FixedPoint) or q.overflow is not Overflow.SATURATE:
+            what = f"a polynomial of {source.total_bits} input bits needs an output with a power-of-two scale that saturates"
+            raise CreatorError(what, hint=f"use at most {TABLE_BITS} input bits, or another output")
+        key = (source, output, q.rounding)
+        if key not in self._fits:
+            self._fits[key] = fit(self._each, self._all, source, output, check_rounding(q.rounding)).piecewise
+        return self._fits[key]
+
+    def _each(self, x: FloatArray) -> FloatArray:
+        with torch.no_grad():
+            return np.array([self.value(float(v)) for v in x], dtype=np.float64)
+
+    def _all(self, x: FloatArray) -> FloatArray:
+        """As :meth:`_each`, up to the last bits, and faster where the function takes tensors."""
+        if not self.elementwise:
+            return self._each(x)
+        with torch.no_grad():
+            y: FloatArray = self.smooth(torch.from_numpy(x)).double().numpy()
+            return y
 
     def smooth(self, x: torch.Tensor) -> torch.Tensor:
         """The function before rounding, differentiable."""
@@ -89,6 +125,12 @@ class Lookup(torch.nn.Module):
 
     def _exact(self, x: torch.Tensor) -> torch.Tensor:
         check_rounding(self.quantizer.rounding)
+        try:
+            polynomial = self.polynomial()
+            if polynomial is not None:
+                return self._approximate(x, polynomial)
+        except CreatorError as error:
+            raise error.at(type(self).__name__) from None
         # Adding zero makes -0.0 the code zero that it is in hardware.
         values, index = np.unique(x.detach().double().cpu().numpy().reshape(-1) + 0.0, return_inverse=True)
         try:
@@ -97,6 +139,19 @@ class Lookup(torch.nn.Module):
             raise error.at(type(self).__name__) from None
         y = torch.from_numpy(table[index.reshape(-1)]).reshape(x.shape)
         return y.to(device=x.device, dtype=eval_dtype(x.dtype, self.output_format))
+
+    def _approximate(self, x: torch.Tensor, polynomial: Piecewise) -> torch.Tensor:
+        source, output = self.input_format, self._format
+        assert source is not None
+        assert isinstance(output, FixedPoint)
+        units = x.detach().double().cpu() * 2.0**source.frac_bits
+        if not bool(((units == units.round()) & (units >= source.min_code) & (units <= source.max_code)).all()):
+            raise CreatorError(
+                f"its input is not on the grid of {source}", hint="give input= the format of the layer before it"
+            )
+        codes = polynomial.values(units.to(torch.int64).numpy(), output, self.quantizer.rounding)
+        y = torch.from_numpy(output.from_integers(codes))
+        return y.to(device=x.device, dtype=eval_dtype(x.dtype, output))
 
     def extra_repr(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)

@@ -12,6 +12,7 @@ from creator.ops.maxpool import MaxPool
 from creator.ops.multiply import Multiply
 from creator.ops.pad import Pad
 from creator.ops.permute import Permute
+from creator.ops.polynomial import Polynomial
 from creator.ops.quantize import Quantize
 from creator.ops.rescale import Rescale
 from creator.ops.reshape import Reshape
@@ -35,6 +36,7 @@ REGISTRY: dict[str, type[Op]] = {
         Multiply,
         Pad,
         Permute,
+        Polynomial,
         Quantize,
         Rescale,
         Reshape,
@@ -63,6 +65,7 @@ __all__ = [
     "Op",
     "Pad",
     "Permute",
+    "Polynomial",
     "Quantize",
     "Rescale",
     "Reshape",

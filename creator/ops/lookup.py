@@ -11,8 +11,9 @@ from creator.affine import Format
 from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats, check_codes, deep_stages, frozen_array
+from creator.piecewise import TABLE_BITS
 
-MAX_INPUT_BITS = 12
+MAX_INPUT_BITS = TABLE_BITS
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,8 +12,10 @@ import torch.fx
 from creator import nn
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
+from creator.formats import FixedPoint
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
+from creator.piecewise import TABLE_BITS
 from creator.tracing.fx import fx_graph
 
 
@@ -51,6 +54,7 @@ def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
             module.input_format = inputs.get(path)
             if path in inputs:
                 _check(module, path)
+    _tell_functions(model, fixed)
     return model
 
 
@@ -82,9 +86,34 @@ def _check(layer: Weighted | Averaging | nn.Quantize, path: str) -> None:
 
 def _input_formats(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> dict[str, Format]:
     """The format that each layer which computes with that of its input reads, by its path."""
+    inputs: dict[str, Format | None] = {}
+    for path, module, source in _reads(model, fixed):
+        if isinstance(module, (Weighted, Averaging, nn.Quantize)):
+            if source is None and not isinstance(module, nn.Quantize):
+                raise CreatorError("its input has no number format", path, "begin the network with nn.Quantize")
+            if inputs.setdefault(path, source) != source:
+                raise CreatorError("it is called with inputs of two formats", path, "use one layer for each")
+    return {path: source for path, source in inputs.items() if source is not None}
+
+
+def _tell_functions(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> None:
+    """Gives functions of wide inputs the format of their input, with which they are polynomials."""
+    lookups = [module for module in model.modules() if isinstance(module, nn.Lookup) and module.input_format is None]
+    if not lookups:
+        return
+    read: dict[torch.nn.Module, set[Format | None]] = {}
+    for _, module, source in _reads(model, fixed):
+        read.setdefault(module, set()).add(source)
+    for module in lookups:
+        source = next(iter(read[module])) if len(read.get(module, ())) == 1 else None
+        if isinstance(source, FixedPoint) and source.total_bits > TABLE_BITS:
+            module.input_format = source
+
+
+def _reads(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> Iterator[tuple[str, torch.nn.Module, Format | None]]:
+    """Each call of a module: its path, the module, and the format of what it reads, as far as it is known."""
     root = model if list(model.children()) else torch.nn.Sequential(model)
     formats: dict[torch.fx.Node, Format | None] = {}
-    inputs: dict[str, Format | None] = {}
     for node in fx_graph(root).nodes:
         source = next((formats[n] for n in node.all_input_nodes if formats.get(n) is not None), None)
         formats[node] = source
@@ -92,13 +121,8 @@ def _input_formats(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) 
             continue
         path = str(node.target)
         module = root.get_submodule(path)
-        if isinstance(module, (Weighted, Averaging, nn.Quantize)):
-            if source is None and not isinstance(module, nn.Quantize):
-                raise CreatorError("its input has no number format", path, "begin the network with nn.Quantize")
-            if inputs.setdefault(path, source) != source:
-                raise CreatorError("it is called with inputs of two formats", path, "use one layer for each")
+        yield path, module, source
         if path in fixed:
             formats[node] = fixed[path]["output"]
         elif isinstance(module, (nn.Lookup, nn.PReLU)):
             formats[node] = module.output_format
-    return {path: source for path, source in inputs.items() if source is not None}

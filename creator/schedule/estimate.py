@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from creator.ops import Linear, Multiply, Rescale, Slope
+from creator.ops import Linear, Multiply, Polynomial, Rescale, Slope
 from creator.schedule.area import core_areas
 from creator.schedule.device import Device
 from creator.schedule.mac_array import MacArray
@@ -106,6 +106,8 @@ def multipliers(plan: Plan, core: Core) -> int:
         return MacArray(op, core.input_type, plan.graph.intervals[core.node.inputs[0]], core.lanes).multipliers
     if isinstance(op, Multiply):
         return core.lanes.input * math.prod(op.parts(core.input_types))
+    if isinstance(op, Polynomial):
+        return op.degree * core.lanes.input
     multiplies = (isinstance(op, Rescale) and op.scaling.multiplies) or (isinstance(op, Slope) and len(op.distinct) > 1)
     return core.lanes.input if multiplies else 0
 

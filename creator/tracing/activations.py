@@ -17,17 +17,24 @@ from creator.tracing.requantized import Context
 
 
 def lookup_op(module: nn.Lookup, context: Context) -> ops.Op:
-    """A table of the function at every input code."""
-    fmt = context.input.format
+    """A table of the function at every input code, or a polynomial near it."""
+    fmt, q = context.input.format, module.quantizer
+    if module.input_format is not None and module.input_format != fmt:
+        raise CreatorError(f"it was given input={module.input_format}, and its input is {fmt}", hint="give it the latter")
     if fmt.total_bits > MAX_INPUT_BITS:
-        raise CreatorError(
-            f"a table of {fmt.total_bits} input bits is too large",
-            hint=f"put nn.Quantize with at most {MAX_INPUT_BITS} bits before it",
-        )
+        hint = f"put nn.Quantize with at most {MAX_INPUT_BITS} bits before it"
+        if isinstance(fmt, FixedPoint):
+            signed = "" if fmt.signed else ", signed=False"
+            hint = f"pass input=FixedPoint({fmt.total_bits}, {fmt.frac_bits}{signed}) for a polynomial, or {hint}"
+        polynomial = module.polynomial()
+        if polynomial is None:
+            raise CreatorError(f"a table of {fmt.total_bits} input bits is too large", hint=hint)
+        assert isinstance(q.format, FixedPoint)
+        rules = (q.rounding, q.format.min_code, q.format.max_code)
+        return ops.Polynomial(polynomial.coefficients, polynomial.fracs, q.format, *rules)
     codes = pattern_codes(fmt)
     held = (codes >= fmt.min_code) & (codes <= fmt.max_code)
     codes = np.where(held, codes, fmt.min_code)  # the code that a symmetric format lacks never occurs
-    q = module.quantizer
     return ops.Lookup(q.format.to_integers(module.tabulate(fmt.from_integers(codes))), q.format)
 
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import strategies as st
 
 import creator
-from creator import FixedPoint, Overflow, nn
+from creator import FixedPoint, Overflow, Rounding, nn
 from tests.fuzz.draws import FRAME_BEATS, Draws
 from tests.fuzz.trial import Trial
 from tests.oracle import ROUNDINGS
@@ -69,7 +69,7 @@ class Mlp(Draws):
 
     def activation(self, fmt: FixedPoint) -> list[torch.nn.Module]:
         """Layers behind one whose output is of the format ``fmt``."""
-        match self.whole(0, 6):
+        match self.whole(0, 7):
             case 0:
                 return []
             case 1 | 2:
@@ -83,9 +83,20 @@ class Mlp(Draws):
                 return [nn.Quantize(out, rules["rounding"], rules["overflow"])]
             case 5:
                 return [self.lines()]
+            case 6:
+                return self.polynomial()
         out = self.format(12)
         narrow = [] if fmt.total_bits <= 10 else [nn.Quantize(self.format(10, signed=fmt.signed))]
         return [*narrow, self.pick(TABLES)(**self.rules(out))]
+
+    def polynomial(self) -> list[torch.nn.Module]:
+        """A function of an input that is too wide for a table; its output is coarse, so that some polynomial is near it."""
+        bits = self.whole(13, 15)
+        entry = FixedPoint(bits, bits - self.whole(2, 4), not self.chance(30))
+        out = self.pick([FixedPoint(8, 5), FixedPoint(9, 5), FixedPoint(7, 3, symmetric=True), FixedPoint(6, 4, signed=False)])
+        kind = self.pick([nn.Sigmoid, nn.Tanh, nn.HardSwish, nn.ELU, nn.Softplus])
+        rounding = self.pick([Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.HALF_AWAY])
+        return [nn.Quantize(entry), kind(output=out, input=entry, rounding=rounding)]
 
     def lines(self) -> torch.nn.Module:
         """A layer with quantized slopes."""

@@ -15,6 +15,7 @@ from creator.ops import (
     Lookup,
     Multiply,
     Op,
+    Polynomial,
     Quantize,
     Rescale,
     Reshape,
@@ -90,6 +91,22 @@ def slope(slopes: list[int], frac_bits: int, output: FixedPoint, rounding: Round
     return Slope(np.array(slopes), frac_bits, output, rounding, Overflow.SATURATE, output.min_code, output.max_code, **rest)
 
 
+def polynomial(
+    bits: int,
+    segments: int,
+    widths: tuple[int, ...],
+    output: FixedPoint,
+    rounding: Rounding = Rounding.HALF_EVEN,
+    seed: int = 0,
+) -> Polynomial:
+    """A polynomial of random coefficients of so many bits, the constant first, for an input of ``bits`` bits."""
+    rng = np.random.default_rng(seed)
+    offset_bits = bits - (segments - 1).bit_length()
+    columns = [rng.integers(-(1 << (width - 1)), 1 << (width - 1), segments) for width in widths]
+    fracs = tuple(3 + power * (offset_bits - 1) for power in range(len(widths)))
+    return Polynomial(np.stack(columns, 1), fracs, output, rounding, output.min_code, output.max_code)
+
+
 def of_everything() -> Graph:
     """One node of every operation, with odd formats and module paths."""
     builder = Builder(TensorType((2, 2), IN))
@@ -106,4 +123,5 @@ def of_everything() -> Graph:
     total = builder.add(Add(*rules), (product, both), ("sum",))
     entries = builder.add(table(F(5, -2), bits=6), total, ("\t' ; end",))
     bent = builder.add(slope([3, -1, 9, 1, 2], 3, F(6, -1), Rounding.HALF_UP), entries, ("bent",))
-    return builder.graph(builder.add(rescale([3, 40, 77, 5, 6], 6, Affine(0.1, 3, 6), Rounding.HALF_AWAY), bent, ("scale",)))
+    curved = builder.add(polynomial(6, 4, (9, 5, 4), F(6, 0)), bent, ("curved",))
+    return builder.graph(builder.add(rescale([3, 40, 77, 5, 6], 6, Affine(0.1, 3, 6), Rounding.HALF_AWAY), curved, ("scale",)))

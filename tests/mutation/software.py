@@ -32,6 +32,7 @@ OWN = {
     "creator/ops/clamp.py": ["tests/ops/test_clamp.py"],
     "creator/ops/linear.py": ["tests/ops/test_linear.py", "tests/schedule/test_mac_array.py"],
     "creator/ops/lookup.py": ["tests/ops/test_lookup.py"],
+    "creator/ops/polynomial.py": ["tests/ops/test_polynomial.py"],
     "creator/ops/quantize.py": ["tests/ops/test_quantize.py"],
     "creator/ops/rescale.py": ["tests/ops/test_rescale.py"],
     "creator/ops/reshape.py": ["tests/ops/test_reshape.py"],

@@ -278,7 +278,9 @@ def test_the_manifest_says_what_the_design_is(design: creator.Design) -> None:
         assert manifest[side]["beat_bits"] % 8 == 0
         assert 0 <= manifest[side]["beat_bits"] - kind.format.total_bits < 8
     assert (manifest["interval"], manifest["latency"]) == (design.interval, design.latency)
-    assert [layer["operation"] for layer in manifest["layers"]] == ["linear", "clamp", "quantize", "lookup", "slope", "rescale"]
+    assert [layer["operation"] for layer in manifest["layers"]] == [
+        *("linear", "clamp", "quantize", "slice", "concatenate", "multiply", "add", "lookup", "slope", "polynomial", "rescale")
+    ]
 
 
 def test_the_manifest_says_what_a_code_is_worth(design: creator.Design) -> None:

@@ -27,7 +27,7 @@ def test_every_node_with_hardware_is_a_core() -> None:
     plan = schedule(graph)
     assert plan.verify() is plan
     assert [core.node.op.name for core in plan.cores] == [
-        *("linear", "clamp", "quantize", "slice", "concatenate", "multiply", "add", "lookup", "slope", "rescale")
+        *("linear", "clamp", "quantize", "slice", "concatenate", "multiply", "add", "lookup", "slope", "polynomial", "rescale")
     ]
     assert [core.input_type for core in plan.cores] == [graph.type_of(core.node.inputs[0]) for core in plan.cores]
     assert all(core.lanes == Lanes(1, 1) and core.adapter is None for core in plan.cores)

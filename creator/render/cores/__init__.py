@@ -19,6 +19,7 @@ from creator.ops import (
     Op,
     Pad,
     Permute,
+    Polynomial,
     Quantize,
     Rescale,
     Slice,
@@ -38,6 +39,7 @@ from creator.render.cores.linear import render_linear
 from creator.render.cores.lookup import render_lookup
 from creator.render.cores.multiply import render_multiply
 from creator.render.cores.permute import render_permute
+from creator.render.cores.polynomial import render_polynomial
 from creator.render.cores.quantize import render_quantize
 from creator.render.cores.rescale import render_rescale
 from creator.render.cores.slice import render_slice
@@ -58,6 +60,7 @@ _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
     Multiply: render_multiply,
     Pad: render_pad,
     Permute: render_permute,
+    Polynomial: render_polynomial,
     Quantize: render_quantize,
     Rescale: render_rescale,
     Slice: render_slice,

@@ -20,6 +20,7 @@ from creator.ops import (
     Op,
     Pad,
     Permute,
+    Polynomial,
     Quantize,
     Rescale,
     Slice,
@@ -34,6 +35,7 @@ from creator.schedule.costs.branches import add_cost, concatenate_cost, multiply
 from creator.schedule.costs.comparison import comparison_cost
 from creator.schedule.costs.elementwise import clamp_cost, lookup_cost, quantize_cost
 from creator.schedule.costs.linear import linear_cost
+from creator.schedule.costs.polynomial import polynomial_cost
 from creator.schedule.costs.rescale import rescale_cost
 from creator.schedule.costs.slope import slope_cost
 from creator.schedule.costs.windows import conv_cost, permute_cost
@@ -50,6 +52,7 @@ _COSTS: dict[type[Op], Cost] = {
     MaxPool: maxpool_cost,
     Pad: pad_cost,
     Permute: permute_cost,
+    Polynomial: polynomial_cost,
     Quantize: quantize_cost,
     Rescale: rescale_cost,
     Slice: slice_cost,
