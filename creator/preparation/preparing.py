@@ -31,6 +31,7 @@ from creator.quantize.quantizer import Quantizer
 from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path, reason
 from creator.tracing.lower import CLAMPS, DROPOUTS, RELUS, RESHAPES
 from creator.tracing.rows import ARG_MAX
+from creator.tracing.spatial_calls import AVERAGES, SPATIAL_CALLS, spatial_module
 
 _REPLACEMENTS = "use Linear, Conv1d, Conv2d, ReLU and the activations of creator.nn; nn.Lookup for other functions of one value"
 
@@ -99,11 +100,13 @@ class _Kinds(torch.fx.Interpreter):
     def __init__(self, module: torch.fx.GraphModule) -> None:
         super().__init__(module)
         self.tensors: set[torch.fx.Node] = set()
+        self.shapes: dict[torch.fx.Node, tuple[int, ...]] = {}
 
     def run_node(self, n: torch.fx.Node) -> Any:
         result = super().run_node(n)
         if isinstance(result, torch.Tensor):
             self.tensors.add(n)
+            self.shapes[n] = tuple(result.shape)
         return result
 
 
@@ -115,6 +118,7 @@ class _Preparation:
         self.calls = Counter(str(node.target) for node in self.nodes.nodes if node.op == "call_module")
         self.orders: dict[tuple[str, Any], int] = {}
         self.tensors: set[torch.fx.Node] = set()
+        self.shapes: dict[torch.fx.Node, tuple[int, ...]] = {}
         self.first: QConfig | None = None  # of the first layer with weights
 
     def check(self, example: torch.Tensor) -> None:
@@ -128,7 +132,7 @@ class _Preparation:
             raise CreatorError(
                 f"fails on the example input: {reason(error)}", "prepare", "pass a batch that it takes"
             ) from None
-        self.tensors = kinds.tensors
+        self.tensors, self.shapes = kinds.tensors, kinds.shapes
         inputs = [node for node in self.nodes.nodes if node.op == "placeholder"]
         if len(inputs) != 1:
             raise CreatorError(f"forward takes {len(inputs)} inputs", "prepare", "a network has exactly one")
@@ -150,7 +154,11 @@ class _Preparation:
         if node.op == "get_attr":
             return f"{node.target} (used outside a layer)"
         if node.op in ("call_function", "call_method") and node in self.tensors:
-            if node.target in RESHAPES | DROPOUTS | ARG_MAX or node.target in FUNCTIONS or node.target in CLAMPS:
+            if (
+                node.target in RESHAPES | DROPOUTS | ARG_MAX | SPATIAL_CALLS
+                or node.target in FUNCTIONS
+                or node.target in CLAMPS
+            ):
                 return ""
             return module_path(node)
         return ""
@@ -163,6 +171,8 @@ class _Preparation:
                 self._table(node)
             elif node.op == "call_function" and node.target in DROPOUTS:
                 self._dropout(node)
+            elif node.op in ("call_function", "call_method") and node.target in AVERAGES and node in self.tensors:
+                self._average_call(node)
         self._refuse_unused_orders()
         self._quantize_input()
         self.nodes.lint()
@@ -287,7 +297,27 @@ class _Preparation:
         training = node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True)
         self._become(node, kind.get(node.target, torch.nn.Dropout)(rate) if training else torch.nn.Identity())  # type: ignore
 
-    def _become(self, node: torch.fx.Node, module: torch.nn.Module) -> None:
+    def _average_call(self, node: torch.fx.Node) -> None:
+        """A layer in the place of a function that averages, where its output is quantized."""
+        source = node.args[0] if node.args else None
+        if not isinstance(source, torch.fx.Node):
+            raise CreatorError("must be called with the value first", module_path(node))
+        try:
+            module = spatial_module(node.target, self.shapes[source][1:], node.args[1:], node.kwargs)
+        except CreatorError as error:
+            raise error.at(module_path(node)) from None
+        qconfig = self._qconfig(self._free_name(node.name), module)
+        if qconfig is None:
+            return
+        before, after = self.shapes[source], self.shapes[node]
+        made = self._become(node, averaging(module, qconfig))
+        if len(after) < len(before):  # a mean without keepdim
+            with self.nodes.inserting_after(made):
+                flat = self.nodes.call_function(torch.reshape, (made, (-1, *after[1:])))
+            self.shapes[flat] = after
+            made.replace_all_uses_with(flat, delete_user_cb=lambda user: user is not flat)
+
+    def _become(self, node: torch.fx.Node, module: torch.nn.Module) -> torch.fx.Node:
         path = self._free_name(node.name)
         self.traced.add_submodule(path, module.train(self.traced.training))
         self.modules[path] = module
@@ -295,6 +325,8 @@ class _Preparation:
             made = self.nodes.call_module(path, (node.args[0],))
         node.replace_all_uses_with(made)
         self.nodes.erase_node(node)
+        self.shapes[made] = self.shapes[node]
+        return made
 
     def _quantize_input(self) -> None:
         entry = next(node for node in self.nodes.nodes if node.op == "placeholder")

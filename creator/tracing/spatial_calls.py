@@ -77,6 +77,11 @@ def _reduction(target: Any, shape: tuple[int, ...], arguments: tuple[Any, ...], 
     return made
 
 
+AVERAGES: frozenset[Any] = frozenset(
+    {F.avg_pool1d, F.avg_pool2d, F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, torch.mean, "mean"}
+)
+"""Those of :data:`SPATIAL_CALLS` that average."""
+
 SPATIAL_CALLS: frozenset[Any] = frozenset({F.pad, *_FUNCTIONS, *_REDUCTIONS})
 """Functions, and names of methods, that :func:`spatial_call` understands."""
 
@@ -91,20 +96,31 @@ def spatial_call(
     Raises:
         CreatorError: for arguments that have no hardware.
     """
-    try:
-        if target is F.pad:
-            edges, value = _edges(*arguments, **named)
-            return lambda context: padded(edges, value, context), None
-        if target in _REDUCTIONS:
-            module = _reduction(target, shape, arguments, named)
-        else:
-            module = _FUNCTIONS[target](*arguments, **named)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, CreatorError):
-            raise
-        raise CreatorError(f"its arguments are not supported: {error}") from None
+    if target is F.pad:
+        edges, value = _understood(_edges, *arguments, **named)
+        return lambda context: padded(edges, value, context), None
+    module = spatial_module(target, shape, arguments, named)
     make = SPATIAL[type(module)]
     return lambda context: make(module, context), axes_of(module)
+
+
+def spatial_module(
+    target: Any, shape: tuple[int, ...], arguments: tuple[Any, ...], named: Mapping[str, Any]
+) -> torch.nn.Module:
+    """The module that does what a call, not of ``pad``, does; axes that a reduction leaves out remain."""
+    if target in _REDUCTIONS:
+        return _understood(_reduction, target, shape, arguments, named)  # type: ignore[no-any-return]
+    return _understood(_FUNCTIONS[target], *arguments, **named)  # type: ignore[no-any-return]
+
+
+def _understood(make: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """What ``make`` makes of a call's arguments."""
+    try:
+        return make(*arguments, **named)
+    except CreatorError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise CreatorError(f"its arguments are not supported: {error}") from None
 
 
 def _edges(pad: Any, mode: str = "constant", value: Any = None) -> tuple[tuple[int, ...], Any]:

@@ -11,6 +11,7 @@ from creator import nn
 from creator.ops.base import divisors
 from tests.fuzz.mlps import Mlp
 from tests.fuzz.trial import Trial
+from tests.oracle import ROUNDINGS
 
 CYCLES = 400
 """That the slowest core of a network may take for a sample."""
@@ -55,13 +56,38 @@ class Cnn(Mlp):
         self.layers += self.activation(fmt)
         self.shape = [outputs, *layer.product(torch.zeros(1, channels, *size), layer.weight, None).shape[2:]]
 
+    def sweep(self) -> None:
+        """A pool, padding or upsampling, as far as the cycles allow."""
+        channels, *size = self.shape
+        axes, spare = len(size), CYCLES // int(np.prod(self.shape))
+        windows = {"kernel_size": tuple(self.whole(1, min(3, n)) for n in size)}
+        windows["stride"] = tuple(self.whole(1, 3) for _ in size)
+        windows["padding"] = tuple(self.whole(0, k // 2) for k in windows["kernel_size"])
+        windows["ceil_mode"] = self.chance(30)
+        last = self.layers[-1]
+        match self.whole(0, 3 if spare >= 6 else 1):
+            case 0:
+                made: torch.nn.Module = (nn.MaxPool1d if axes == 1 else nn.MaxPool2d)(**windows)
+            case 1:
+                rules = {"output": self.format(10), "rounding": self.pick(ROUNDINGS), "multiplier_bits": self.whole(1, 18)}
+                padded = self.chance(50)
+                made = (nn.AvgPool1d if axes == 1 else nn.AvgPool2d)(**windows, count_include_pad=padded, **rules)
+            case 2:
+                made = nn.Upsample(scale_factor=self.pick([2, 3] if axes == 1 else [(2, 1), (1, 2), 2]))
+            case _:
+                edges = [self.whole(0, 1) for _ in range(2 * axes)]
+                value = 0.0 if not isinstance(last, nn.Quantize) else float(last.output_format.min_value)
+                made = (nn.ConstantPad1d if axes == 1 else nn.ConstantPad2d)(tuple(edges), value)
+        self.layers.append(made)
+        self.shape = list(made(torch.zeros(1, channels, *size)).shape[1:])
+
     def network(self) -> tuple[torch.nn.Sequential, tuple[int, ...]]:
         """A model in eval mode, and the shape of its input."""
         self.layers = [nn.Quantize(self.format(10))]
         axes = self.whole(1, 2)
         self.shape = [self.whole(1, 4), *(self.whole(1, 9 if axes == 1 else 5) for _ in range(axes))]
         shape = tuple(self.shape)
-        self.repeat(3, self.convolution)
+        self.repeat(3, lambda: self.sweep() if self.chance(40) else self.convolution())
         if self.chance(40):
             fmt = self.format()
             self.layers += [torch.nn.Flatten(), self.linear(int(np.prod(self.shape)), self.whole(1, 5), fmt)]

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as functional
 
 import creator
 from creator import CreatorError, FixedPoint, Rounding, nn
@@ -166,6 +167,34 @@ def test_prepared_calibrated_and_converted():
     assert isinstance(converted.get_submodule("3").output_format, FixedPoint)
     assert torch.equal(prepared.eval()(x), converted(x))
     assert float((converted(x) - model.eval()(x)).detach().abs().max()) < 0.05
+
+
+class Functions(torch.nn.Module):
+    """Averages and maxima in forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = torch.nn.Conv2d(1, 3, 3, padding=1), torch.nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = functional.max_pool2d(torch.relu(self.conv(functional.pad(x, (0, 0, 1, 1)))), 2)
+        x = functional.interpolate(functional.avg_pool2d(x, 3, 1), scale_factor=2)
+        return self.fc(functional.adaptive_avg_pool2d(x, (2, 1)).mean((2, 3)))
+
+
+def test_functions_that_average_are_prepared_as_layers():
+    x = torch.rand(8, 1, 8, 8, generator=seeded(1))
+    torch.manual_seed(1)
+    model = Functions().eval()
+    prepared = creator.prepare(model, x[:1])
+    creator.calibrate(prepared, [x])
+    kinds = [type(module).__name__ for module in prepared.modules() if isinstance(module, nn.pool.Averaging)]
+    assert sorted(kinds) == ["AdaptiveAvgPool2d", "AvgPool2d", "AvgPool2d"]
+    graph = creator.trace(creator.convert(prepared).eval(), (1, 8, 8))
+    names = [node.op.name for node in graph.nodes if node.op.name not in ("reshape", "permute")]
+    assert names == ["pad", "conv", "maxpool", *["sumpool", "rescale"], "upsample", *["sumpool", "rescale"] * 2, "linear"]
+    y = graph.output_format.from_integers(graph.run(graph.input_format.to_integers(x.numpy())))
+    assert float(np.abs(y - model(x).detach().numpy()).max()) < 0.05
 
 
 def test_an_arbitrary_scale_is_known_after_convert():
