@@ -30,6 +30,17 @@ def axes_of(node: Node | None) -> tuple[int, ...] | None:
     return node.op.axes if node is not None and isinstance(node.op, Permute) else None
 
 
+def input_axes(graph: Graph) -> tuple[int, ...]:
+    """The axes of a sample in the order in which the input's stream carries it, the last one moving fastest."""
+    return axes_of(input_order(graph)) or tuple(range(len(graph.input_shape)))
+
+
+def output_axes(graph: Graph) -> tuple[int, ...]:
+    """The axes of a result in the order in which the output's stream carries it, the last one moving fastest."""
+    axes = axes_of(output_order(graph))
+    return tuple(range(len(graph.output_shape))) if axes is None else inverse(axes)
+
+
 def to_stream(graph: Graph, x: IntArray) -> IntArray:
     """Input codes of shape (batch, *input_shape) in the order of the stream, shape (batch, elements)."""
     axes = axes_of(input_order(graph))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import creator
 from creator.errors import CreatorError
 from creator.graph import Graph
+from creator.graph.order import input_axes, output_axes
 from creator.graph.storage import graph_bytes
 from creator.ops import TensorType, beats
 from creator.passes import LOWER, run_passes
@@ -34,7 +35,7 @@ from creator.render.fileset import (
     stream,
 )
 from creator.render.names import PREDEFINED, VERILOG, Names, is_legal
-from creator.render.values import Identifier
+from creator.render.values import Comment, Identifier
 from creator.render.wiring import Instance, Wiring
 from creator.resources import resource_folder
 from creator.schedule import Core, Estimate, Parallelism, Plan, check_parallelism, estimate_plan, schedule
@@ -283,6 +284,8 @@ class _Renderer:
             "output_beat_bits": element_bits(result.format) * self.plan.output_lanes,
             "interval": self.plan.interval,
             "latency": self.plan.latency,
+            "input_order": _order(source, input_axes(self.graph)),
+            "output_order": _order(result, output_axes(self.graph)),
         }
 
     def _manifest(self, instances: list[Instance]) -> dict[str, Any]:
@@ -294,8 +297,12 @@ class _Renderer:
             "top": str(self.top),
             "bench": str(self.bench),
             "standard": "VHDL-2008",
-            "input": describe(self.graph.input_type) | stream(self.graph.input_type, self.plan.input_lanes),
-            "output": describe(self.graph.output_type) | stream(self.graph.output_type, self.plan.output_lanes),
+            "input": describe(self.graph.input_type)
+            | stream(self.graph.input_type, self.plan.input_lanes)
+            | {"axes": list(input_axes(self.graph))},
+            "output": describe(self.graph.output_type)
+            | stream(self.graph.output_type, self.plan.output_lanes)
+            | {"axes": list(output_axes(self.graph))},
             "interval": self.plan.interval,
             "latency": self.plan.latency,
             "layers": [_layer(instance) for instance in instances],
@@ -304,6 +311,14 @@ class _Renderer:
             "logic_roms": self.logic_roms,
             "sha256": self.files.hashes(),
         }
+
+
+def _order(kind: TensorType, axes: tuple[int, ...]) -> Comment | None:
+    """In which order a stream carries the elements of a sample, for a comment; ``None``: in that of the sample."""
+    if axes == tuple(sorted(axes)):
+        return None
+    shown = " x ".join(str(kind.shape[axis]) for axis in axes)
+    return Comment(f"{shown}: axes {', '.join(map(str, axes))} of {' x '.join(map(str, kind.shape))}")
 
 
 def _layer(instance: Instance) -> dict[str, Any]:
