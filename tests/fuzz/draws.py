@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
 
-from creator import Graph
+from creator import CreatorError, Graph
 from creator.ops import Lanes, Linear
 from creator.passes import LOWER, run_passes
+from creator.schedule import schedule
 from creator.schedule.assemble import core_nodes
 from creator.simulation.stalls import NAMES
 
@@ -66,7 +68,10 @@ class Draws:
             case 0 if most <= beats:
                 return {}
             case 1:
-                return {"parallelism": self.whole(min(beats, 16), beats), **packing}
+                wanted = {"parallelism": self.whole(min(beats, 16), beats), **packing}
+                with contextlib.suppress(CreatorError):  # some networks cannot be as fast
+                    schedule(lowered, **wanted)
+                    return wanted
             case 2 if multiplied <= 200:
                 return {"parallelism": "full-lanes", **packing}
         lanes: dict[str, int | list[int]] = {}
