@@ -38,6 +38,7 @@ from creator.nn.batch_norm import BatchNorm1d, BatchNorm2d
 from creator.nn.clamp import HardTanh, ReLU
 from creator.nn.conv import Conv1d, Conv2d
 from creator.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
+from creator.nn.joins import Add, Concatenate, Multiply, Subtract
 from creator.nn.largest import ArgMax, Top1
 from creator.nn.linear import Linear
 from creator.nn.lookup import Lookup
@@ -55,11 +56,13 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
+    "Add",
     "ArgMax",
     "AvgPool1d",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Concatenate",
     "ConstantPad1d",
     "ConstantPad2d",
     "Conv1d",
@@ -82,6 +85,7 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "Mish",
+    "Multiply",
     "Overflow",
     "PReLU",
     "QuantStub",
@@ -93,6 +97,7 @@ __all__ = [
     "Sigmoid",
     "Softplus",
     "StraightThrough",
+    "Subtract",
     "Tanh",
     "Top1",
     "Upsample",

@@ -112,7 +112,7 @@ class Quantize(torch.nn.Module):
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
         x = quantize_gradient(x, self.gradient)
-        if self.output_quantizer is not None and (self.training or not _has_format(self.output_quantizer)):
+        if self.output_quantizer is not None and (self.training or not has_format(self.output_quantizer)):
             return observed(self.output_quantizer, x)
         requantizer = None if self.training else self.requantizer()
         if requantizer is None:
@@ -136,7 +136,8 @@ class Quantize(torch.nn.Module):
         return "not calibrated" if quantizer is None else repr(quantizer)
 
 
-def _has_format(quantizer: Quantizer) -> bool:
+def has_format(quantizer: Quantizer) -> bool:
+    """Whether a quantizer has observed enough to have a format."""
     try:
         return bool(quantizer.format)
     except CreatorError:

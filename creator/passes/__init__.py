@@ -11,12 +11,13 @@ from creator.graph.graph import Graph
 from creator.passes.drop_identities import drop_identities
 from creator.passes.fold_halves import fold_halves
 from creator.passes.infer_accumulators import infer_accumulators
+from creator.passes.merge_changes import merge_changes
 from creator.passes.merge_clamps import merge_clamps
 from creator.passes.narrow_sums import narrow_sums
 
 Pass = Callable[[Graph], Graph]
 
-OPTIMISE: tuple[Pass, ...] = (drop_identities, merge_clamps, infer_accumulators, narrow_sums, drop_identities)
+OPTIMISE: tuple[Pass, ...] = (drop_identities, merge_changes, merge_clamps, infer_accumulators, narrow_sums, drop_identities)
 """Make the graph smaller; run by :func:`creator.trace`."""
 
 LOWER: tuple[Pass, ...] = (fold_halves, infer_accumulators)
@@ -36,6 +37,7 @@ __all__ = [
     "drop_identities",
     "fold_halves",
     "infer_accumulators",
+    "merge_changes",
     "merge_clamps",
     "narrow_sums",
     "run_passes",

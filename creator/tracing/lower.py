@@ -5,9 +5,10 @@ Running for real gives every shape, whatever arithmetic the module does on ``x.s
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.fx
@@ -22,8 +23,10 @@ from creator.nn import ArgMax, BatchNorm1d, BatchNorm2d, PReLU, Quantize
 from creator.nn.weighted import Weighted
 from creator.ops import Op, Reshape, TensorType
 from creator.tracing.fx import module_path, reason
+from creator.tracing.joins import JOINS, function_join, is_join, module_join, operands
 from creator.tracing.layout import Value, channels_first, channels_last, flat, natural, permuted, reshaped
-from creator.tracing.modules import clamp_op, module_handler
+from creator.tracing.modules import FUNCTION_HINTS, clamp_op, module_handler
+from creator.tracing.parts import NARROWS, SPLITS, indexed, narrowed, split
 from creator.tracing.pooling import SPATIAL, axes_of
 from creator.tracing.requantized import Context
 from creator.tracing.rows import ARG_MAX, ROWS, along, argmax_arguments
@@ -43,6 +46,7 @@ RESHAPES = {torch.flatten, torch.reshape, torch.unsqueeze, torch.squeeze, torch.
 RESHAPES |= {"flatten", "reshape", "view", "unsqueeze", "squeeze", "contiguous", "unflatten", "ravel"}
 PERMUTES = {torch.permute, torch.transpose, torch.swapaxes, torch.movedim, torch.moveaxis}
 PERMUTES |= {"permute", "transpose", "swapaxes", "movedim", "moveaxis"}
+_T = TypeVar("_T")
 NORMS = (BatchNorm1d, BatchNorm2d)
 RELUS = {torch.relu, torch.relu_, F.relu, F.relu_, "relu", "relu_"}
 CLAMPS: dict[Any, Callable[..., tuple[float | None, float | None]]] = {name: lambda *_, **__: (0.0, None) for name in RELUS}
@@ -52,21 +56,6 @@ CLAMPS |= {
 }
 CLAMPS |= {name: lambda min=None, max=None: (min, max) for name in (torch.clamp, torch.clip, "clamp", "clip")}
 DROPOUTS = {F.dropout, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout}
-_HINTS = {
-    "sigmoid": "use creator.nn.Sigmoid",
-    "tanh": "use creator.nn.Tanh",
-    "silu": "use creator.nn.SiLU",
-    "gelu": "use creator.nn.GELU",
-    "elu": "use creator.nn.ELU",
-    "softplus": "use creator.nn.Softplus",
-    "mish": "use creator.nn.Mish",
-    "exp": "use creator.nn.Exp",
-    "hardsigmoid": "use creator.nn.HardSigmoid",
-    "hardswish": "use creator.nn.HardSwish",
-    "leaky_relu": "use creator.nn.LeakyReLU",
-    "prelu": "use creator.nn.PReLU",
-    "linear": "use creator.nn.Linear",
-}
 
 
 class Lowering(torch.fx.Interpreter):
@@ -87,6 +76,7 @@ class Lowering(torch.fx.Interpreter):
         self.input_shape = input_shape
         self.builder: Builder | None = None
         self.values: dict[torch.fx.Node, Value | _Raw] = {}
+        self.parts: dict[torch.fx.Node, list[Value]] = {}
         self.result: str | None = None
 
     def lower(self, example: torch.Tensor) -> Graph:
@@ -101,7 +91,7 @@ class Lowering(torch.fx.Interpreter):
 
     def run_node(self, n: torch.fx.Node) -> Any:
         """Runs one node on the example and lowers it."""
-        reads = [source for source in n.all_input_nodes if source in self.values]
+        reads = [source for source in n.all_input_nodes if source in self.values or source in self.parts]
         if n.op == "placeholder":
             if not self.values:
                 self.values[n] = _Raw(self.input_shape)
@@ -135,6 +125,10 @@ class Lowering(torch.fx.Interpreter):
 
     def _module(self, n: torch.fx.Node, module: torch.nn.Module, where: str) -> None:
         handler = module_handler(module, where)
+        if isinstance(module, JOINS):
+            values = self._operands(n.args, where)
+            self.values[n] = self._at(where, lambda builder: module_join(builder, module, values, (where,)))
+            return
         if len(n.all_input_nodes) != 1 or len(n.args) != 1 or n.kwargs or n.args[0] not in self.values:
             raise CreatorError("must be called with the one value that comes before it", where)
         source = n.all_input_nodes[0]
@@ -156,6 +150,43 @@ class Lowering(torch.fx.Interpreter):
             if isinstance(module, PReLU) and module.num_parameters > 1:
                 value = self._with_channels(value, (where,))
             self.values[n] = self._add(handler, module, value, (where,))
+
+    def _operands(self, nodes: Sequence[Any], where: str) -> list[Value]:
+        """The values of the network that something reads."""
+        found = [self.values.get(node) if isinstance(node, torch.fx.Node) else None for node in nodes]
+        if not found or any(value is None for value in found):
+            what = "an operand that is no value of the network is not supported"
+            raise CreatorError(what, where, "put numbers and parameters into a layer from creator.nn")
+        return [self._formatted(value, (where,)) for value in found if value is not None]
+
+    def _at(self, where: str, make: Callable[[Builder], _T]) -> _T:
+        """What ``make`` appends; its refusals name ``where``."""
+        assert self.builder is not None
+        try:
+            return make(self.builder)
+        except CreatorError as error:
+            raise error.at(where) from None
+
+    def _joined(self, n: torch.fx.Node, where: str) -> Value:
+        """A function of several values."""
+        try:
+            nodes, dim = operands(n.target, n.args, n.kwargs)
+        except CreatorError as error:
+            raise error.at(where) from None
+        values = self._operands(nodes, where)
+        return self._at(where, lambda builder: function_join(builder, n.target, values, dim, (where,)))
+
+    def _split(self, n: torch.fx.Node, results: Sequence[torch.Tensor], where: str) -> list[Value]:
+        """A function of one value with several results."""
+        (value,) = self._operands(n.args[:1], where)
+        shapes = [tuple(each.shape[1:]) for each in results]
+        return self._at(where, lambda builder: split(builder, value, shapes, n.args[1:], n.kwargs, (where,)))
+
+    def _part(self, n: torch.fx.Node, value: Value, where: str) -> Value:
+        """An index, or ``narrow``."""
+        if n.target is operator.getitem:
+            return self._at(where, lambda builder: indexed(builder, value, n.args[1], (where,)))
+        return self._at(where, lambda builder: narrowed(builder, value, n.args[1:], n.kwargs, (where,)))
 
     def _with_channels(self, value: Value | _Raw, paths: tuple[str, ...]) -> Value:
         """``value`` with a node whose last axis has the channels."""
@@ -307,10 +338,19 @@ class Lowering(torch.fx.Interpreter):
         return permuted(self.builder, value, axes[1:], (where,))
 
     def _function(self, n: torch.fx.Node, result: Any, where: str) -> None:
+        if n.target is operator.getitem and n.args[0] in self.parts:
+            self.values[n] = self.parts[n.args[0]][n.args[1]]  # type: ignore[index]
+            return
+        if n.target in SPLITS:
+            self.parts[n] = self._split(n, result, where)
+            return
         if not isinstance(result, torch.Tensor):
             if any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result)):
                 raise CreatorError("operations with several results are not supported", where, "use layers from creator.nn")
             return  # a size: Python arithmetic on it needs no hardware
+        if is_join(n.target):
+            self.values[n] = self._joined(n, where)
+            return
         value = self.values.get(n.all_input_nodes[0])
         others = [source for source in n.all_input_nodes[1:] if isinstance(self.env.get(source), torch.Tensor)]
         if value is None or others or n.args[:1] != (n.all_input_nodes[0],):
@@ -321,6 +361,8 @@ class Lowering(torch.fx.Interpreter):
             self.values[n] = self._reshaped(value, result, where)
         elif n.target in PERMUTES:
             self.values[n] = self._permuted(n, value, where)
+        elif n.target is operator.getitem or n.target in NARROWS:
+            self.values[n] = self._reshaped(self._part(n, self._formatted(value, (where,)), where), result, where)
         elif n.target in SPATIAL_CALLS:
             self.values[n] = self._windowed(n, value, result, where)
         elif n.target in DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):
@@ -337,7 +379,7 @@ class Lowering(torch.fx.Interpreter):
             dim, keepdim = argmax_arguments(*n.args[1:], **n.kwargs)
             self.values[n] = self._along(lambda _: ops.ArgMax(), value, dim, where, keepdim)
         else:
-            hint = _HINTS.get(where.rsplit(".", 1)[-1], "use layers from creator.nn")
+            hint = FUNCTION_HINTS.get(where.rsplit(".", 1)[-1], "use layers from creator.nn")
             raise CreatorError("this operation is not supported", where, hint)
 
     def _output(self, n: torch.fx.Node) -> str:

@@ -91,6 +91,10 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.BatchNorm2d: relu_op,
     nn.ArgMax: argmax_op,  # these along an axis: see tracing/rows.py
     nn.Top1: top1_op,
+    nn.Add: relu_op,  # these with several inputs: see tracing/joins.py
+    nn.Concatenate: relu_op,
+    nn.Multiply: relu_op,
+    nn.Subtract: relu_op,
     nn.ReLU: relu_op,
     nn.HardTanh: hard_tanh_op,
     nn.Lookup: lookup_op,
@@ -142,6 +146,24 @@ _HINTS: dict[type[torch.nn.Module], str] = {
     torch.nn.LeakyReLU: "use creator.nn.LeakyReLU",
     torch.nn.PReLU: "use creator.nn.PReLU",
 }
+
+
+FUNCTION_HINTS = {
+    "sigmoid": "use creator.nn.Sigmoid",
+    "tanh": "use creator.nn.Tanh",
+    "silu": "use creator.nn.SiLU",
+    "gelu": "use creator.nn.GELU",
+    "elu": "use creator.nn.ELU",
+    "softplus": "use creator.nn.Softplus",
+    "mish": "use creator.nn.Mish",
+    "exp": "use creator.nn.Exp",
+    "hardsigmoid": "use creator.nn.HardSigmoid",
+    "hardswish": "use creator.nn.HardSwish",
+    "leaky_relu": "use creator.nn.LeakyReLU",
+    "prelu": "use creator.nn.PReLU",
+    "linear": "use creator.nn.Linear",
+}
+"""What to use in place of functions that are not supported."""
 
 
 def module_handler(module: torch.nn.Module, where: str) -> Handler | None:

@@ -78,3 +78,23 @@ class GraphCase:
 def sequential(*layers: torch.nn.Module) -> torch.nn.Sequential:
     """Layers in a row."""
     return torch.nn.Sequential(*layers)
+
+
+class Residual(torch.nn.Module):
+    """``join(body(x), skip(x))`` behind a format, and what comes after it."""
+
+    def __init__(
+        self,
+        entry: creator.FixedPoint,
+        body: torch.nn.Module,
+        join: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        *after: torch.nn.Module,
+        skip: torch.nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.entry, self.body, self.join = creator.nn.Quantize(entry), body, join
+        self.skip, self.after = skip or torch.nn.Identity(), torch.nn.Sequential(*after)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.entry(x)
+        return self.after(self.join(self.body(x), self.skip(x)))  # type: ignore[no-any-return]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from creator import FixedPoint, Graph, Overflow, Rounding
+import torch
+
+from creator import FixedPoint, Graph, Overflow, Rounding, nn
 from creator.graph import Builder
 from creator.ops import Clamp, Op, Reshape, TensorType
-from tests.cases import GraphCase
+from tests.cases import Case, GraphCase, Residual, sequential
 from tests.graph.branches import add, joined
 from tests.graph.chains import linear, quantize, table
 
@@ -83,4 +85,25 @@ CASES = [
     case("residual, wide and slow", add(F(8, 3)), (), LONG, shape=(6,), options={"lanes": {"join": 6}, "pipelining": True}),
     case("residual, packed", add(F(8, 3)), (), LONG, shape=(6,), options={"target": "xc7a35t", "parallelism": 9}),
     case("lanes that do not divide", add(F(8, 3), -1), (quantize(F(6, 2)),), (), shape=(7,), options={"lanes": {"join": 3}}),
+    Case(
+        "nn.Add of a layer", lambda: Residual(F(8, 4), sequential(nn.Linear(6, 6), nn.ReLU()), nn.Add(F(7, 3)), nn.ReLU()), (6,)
+    ),
+    Case("nn.Subtract of a table", lambda: Residual(F(8, 4), nn.Sigmoid(F(7, 6)), nn.Subtract(F(7, 3))), (5,)),
+    Case("plain sum and a layer", lambda: Residual(F(8, 4), nn.Linear(6, 6), torch.add, nn.Linear(6, 2)), (6,)),
+    Case(
+        "plain difference and a change of format",
+        lambda: Residual(F(8, 4), nn.Linear(6, 6), torch.sub, nn.Quantize(F(6, 1))),
+        (6,),
+    ),
+    *(
+        Case(
+            f"residual of images, {options}",
+            lambda: Residual(
+                F(6, 3), nn.Conv2d(2, 2, 3, padding=1, weight=F(5, 4), output=F(6, 3)), nn.Add(F(6, 3)), nn.ReLU()
+            ),
+            (2, 4, 3),
+            options,
+        )
+        for options in ({}, {"parallelism": 110}, {"parallelism": "full-lanes"})
+    ),
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from creator import FixedPoint, Graph
+from creator import FixedPoint, Graph, nn
 from creator.affine import Affine
 from creator.graph import Builder
 from creator.ops import Clamp, Concatenate, Op, Slice, TensorType
-from tests.cases import GraphCase
+from tests.cases import Case, GraphCase, Residual
 from tests.graph.branches import joined
 from tests.graph.chains import linear, quantize, rescale, table
 
@@ -65,4 +65,10 @@ CASES = [
     case("runs of two channels", 1, shape=(3, 4), options={"lanes": {"join": 2}}),
     case("whole runs", 1, (), (Slice(1, 0, 1),), shape=(3, 4), options={"lanes": {"join": [4, 5]}}),
     case("two whole runs, and one", 1, (), (Slice(1, 0, 1),), shape=(3, 4), options={"lanes": {"join": [8, 10]}}),
+    Case("nn.Concatenate", lambda: Residual(F(8, 4), nn.Linear(5, 3, output=F(8, 4)), nn.Concatenate(), nn.Linear(8, 2)), (5,)),
+    Case(
+        "of channels of images",
+        lambda: Residual(F(6, 3), nn.Conv2d(2, 3, 3, padding=1, weight=F(5, 4), output=F(6, 3)), nn.Concatenate(), nn.ReLU()),
+        (2, 3, 4),
+    ),
 ]

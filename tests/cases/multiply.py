@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from creator import FixedPoint, Overflow, Rounding
+import torch
+
+from creator import FixedPoint, Overflow, Rounding, nn
 from creator.ops import Clamp, Op
-from tests.cases import GraphCase
+from tests.cases import Case, GraphCase, Residual, sequential
 from tests.graph.branches import joined, multiply
 from tests.graph.chains import linear, quantize, table
 
@@ -50,4 +52,7 @@ CASES = [
     case("a gate, four cycles", multiply(F(8, 4)), (), GATE, shape=(6,), options={"parallelism": 4}),
     case("a gate, lanes", multiply(F(8, 4)), (), GATE, shape=(6,), options={"lanes": {"b.0": [3, 2], "join": 5}}),
     case("a square of images", multiply(F(8, 4)), (), (), shape=(2, 2, 3), options={"lanes": {"join": 2}}),
+    Case("nn.Multiply by a gate", lambda: Residual(
+        F(8, 4), sequential(nn.Linear(5, 5), nn.Sigmoid(F(8, 8, signed=False))), nn.Multiply(F(8, 4))), (5,)),
+    Case("plain product", lambda: Residual(F(8, 4), nn.Linear(5, 5), torch.mul, nn.Quantize(F(9, 3))), (5,)),
 ]  # fmt: skip

@@ -89,10 +89,11 @@ def test_unsupported_modules(layer: torch.nn.Module, hint: str) -> None:
         (operator.neg, "neg", "creator.nn"),
         (lambda x: x + 1, "add", "creator.nn"),
         (lambda x: x * 2, "mul", "creator.nn"),
-        (lambda x: x * x, "mul", "creator.nn"),
+        (lambda x: 1 - x, "sub", "creator.nn"),
         (lambda x: x.argmin(1), "argmin", "creator.nn"),
         (lambda x: x.t(), "t", "creator.nn"),
-        (lambda x: x[:, :2], "getitem", "creator.nn"),
+        (lambda x: x[:, ::2], "getitem", "step 1"),
+        (lambda x: x[:, [0, 1]], "getitem", "step 1"),
         (lambda x: x.double(), "double", "creator.nn"),
         (lambda x: torch.nn.functional.dropout(x), "dropout", ""),
         (lambda x: torch.nn.functional.linear(x, torch.eye(4)), "linear", ""),
@@ -110,23 +111,9 @@ def test_an_unsupported_function_is_named_with_its_module() -> None:
     body(Inner(), where="body.1.exp", what="not supported")
 
 
-@pytest.mark.parametrize(
-    "branch",
-    [lambda x: x + torch.relu(x), lambda x: torch.cat([x, torch.relu(x)], 1), lambda x: x * torch.relu(x), lambda x: x @ x.t()],
-)
-def test_branches(branch) -> None:
-    class Branch(Net):
-        def forward(self, x: Tensor) -> Tensor:
-            return branch(self.quantize(x))
-
-    with pytest.raises(CreatorError, match="not supported") as info:
-        creator.trace(Branch(), 4)
-    assert str(info.value).split(":")[0] in ("add", "cat", "mul", "matmul", "t")
-
-
 def test_a_refused_branch_gives_a_hint() -> None:
     custom(lambda self, x: self.quantize(x) + self.fc(self.quantize(x)), "quantize", "quantized in two places")
-    custom(lambda self, x: (y := self.quantize(x)) + torch.relu(y), "add", "several values")
+    custom(lambda self, x: (y := self.quantize(x)) + y[:, :1], "add", "shapes")
 
 
 def test_a_constant_in_the_forward_is_refused() -> None:

@@ -1,0 +1,114 @@
+"""Layers with two inputs: sums, differences, products and concatenations."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, Overflow, Rounding
+from creator.nn.exact import EXACT_BITS, eval_dtype, unit_exponent
+from creator.nn.quantize import Quantize, has_format
+from creator.nn.slots import Choice
+from creator.quantize import StraightThrough
+
+
+class Joined(torch.nn.Module):
+    """What layers of two inputs share that round: operands of one shape, and an output format.
+
+    In eval mode the exact sum or product is rounded once, as hardware does; what float64 cannot hold exactly is refused. In
+    training it is rounded with a straight-through gradient.
+
+    Args:
+        output: format of the result, or a quantizer that observes or learns it.
+        rounding, overflow: how values become codes.
+        ste: gradient of the rounding, masked or identity.
+        gradient: format of the gradient that passes back through the layer, or ``None``.
+    """
+
+    def __init__(
+        self,
+        output: Choice = FixedPoint(8, 4),  # noqa: B008 - immutable
+        rounding: Rounding = Rounding.HALF_EVEN,
+        overflow: Overflow = Overflow.SATURATE,
+        ste: StraightThrough = StraightThrough.MASKED,
+        gradient: FixedPoint | None = None,
+    ) -> None:
+        super().__init__()
+        self.quantize = Quantize(output, rounding, overflow, ste, gradient)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if x.shape != y.shape:
+            what = f"its operands have the shapes {tuple(x.shape)} and {tuple(y.shape)}"
+            raise CreatorError(what, hint="make both alike; there is no broadcasting")
+        undecided = self.quantize.output_quantizer is not None and not has_format(self.quantize.output_quantizer)
+        if self.training or undecided:
+            return self.quantize(self.combined(x, y))  # type: ignore[no-any-return]
+        dtype = torch.promote_types(x.dtype, y.dtype)
+        a, b = x.double(), y.double()
+        if not bool((torch.isfinite(a) & torch.isfinite(b)).all()):
+            raise CreatorError("an input is NaN or infinite", hint="begin the network with nn.Quantize")
+        largest, unit = self.bound(a.detach(), b.detach())
+        if math.frexp(largest)[1] > EXACT_BITS + unit:
+            what = f"a result may need more than {EXACT_BITS} bits, so float64 cannot hold it exactly"
+            raise CreatorError(what, hint="use narrower formats, or quantize the inputs")
+        result: torch.Tensor = self.quantize(self.combined(a, b))
+        return result.to(eval_dtype(dtype, self.quantize.output_format))
+
+    def combined(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The result before it is rounded."""
+        raise NotImplementedError
+
+    def bound(self, x: torch.Tensor, y: torch.Tensor) -> tuple[float, int]:
+        """A bound of the results' magnitudes, and e such that all are multiples of 2**e."""
+        raise NotImplementedError
+
+
+class Add(Joined):
+    """``x + y``, rounded to the output format."""
+
+    def combined(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return x + y
+
+    def bound(self, x: torch.Tensor, y: torch.Tensor) -> tuple[float, int]:
+        return _largest(x) + _largest(y), min(unit_exponent(x), unit_exponent(y))
+
+
+class Subtract(Add):
+    """``x - y``, rounded to the output format."""
+
+    def combined(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return x - y
+
+
+class Multiply(Joined):
+    """``x * y``, elementwise, rounded to the output format."""
+
+    def combined(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return x * y
+
+    def bound(self, x: torch.Tensor, y: torch.Tensor) -> tuple[float, int]:
+        return _largest(x) * _largest(y), unit_exponent(x) + unit_exponent(y)
+
+
+class Concatenate(torch.nn.Module):
+    """``torch.cat((x, y, ...), dim)``; all inputs have one format in hardware.
+
+    Args:
+        dim: the axis, the batch being axis 0.
+    """
+
+    def __init__(self, dim: int = 1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        return torch.cat(values, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+def _largest(x: torch.Tensor) -> float:
+    return float(x.abs().max()) if x.numel() else 0.0

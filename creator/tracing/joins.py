@@ -1,0 +1,173 @@
+"""What reads several values: sums, differences, products, concatenations."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from creator import nn, ops
+from creator.affine import Affine
+from creator.errors import CreatorError
+from creator.formats import FixedPoint, Overflow, Rounding, bits_for
+from creator.graph import Builder
+from creator.ops import Interval, Op, TensorType
+from creator.tracing.layout import Value, channels_first, channels_last, natural
+
+JOINS = (nn.Add, nn.Subtract, nn.Multiply, nn.Concatenate)
+"""Modules of several inputs."""
+
+SUMS: dict[Any, int] = dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), 1)
+SUMS |= dict.fromkeys((operator.sub, operator.isub, torch.sub, torch.subtract, "sub", "sub_", "subtract"), -1)
+PRODUCTS = {operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "mul_", "multiply"}
+CONCATENATIONS = {torch.cat, torch.concat, torch.concatenate}
+
+FLOAT32_BITS, FLOAT64_BITS = 24, 52
+"""Of a sum or a product that torch computes exactly, in the type in which it holds the operands."""
+
+
+def is_join(target: object) -> bool:
+    """Whether a function joins values."""
+    try:
+        return target in SUMS or target in PRODUCTS or target in CONCATENATIONS
+    except TypeError:
+        return False
+
+
+def operands(target: object, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Any], int]:
+    """The operands of a function that joins values, and the axis of a concatenation."""
+    if target in CONCATENATIONS:
+        given = dict(zip(("tensors", "dim"), args, strict=False)) | kwargs
+        given.setdefault("dim", given.pop("axis", 0))
+        values = list(given.pop("tensors", ()))
+        dim = given.pop("dim")
+        if given or not values or not isinstance(dim, int):
+            raise CreatorError("these arguments are not supported", hint="pass the values and the axis")
+        return values, dim
+    alpha = kwargs.get("alpha", 1)
+    rest = [value for name, value in kwargs.items() if name in ("input", "other")]
+    if alpha != 1 or len(args) + len(rest) != 2 or set(kwargs) - {"alpha", "input", "other"}:
+        raise CreatorError("these arguments are not supported", hint="pass the two values alone")
+    return [*args, *rest], 0
+
+
+def module_join(builder: Builder, module: torch.nn.Module, values: Sequence[Value], paths: tuple[str, ...]) -> Value:
+    """Appends a layer of several inputs."""
+    if isinstance(module, nn.Concatenate):
+        return concatenated(builder, values, module.dim, paths)
+    assert isinstance(module, (nn.Add, nn.Multiply))
+    q = module.quantize.quantizer
+    if isinstance(q.format, Affine):
+        what = f"its output {q.format} has an arbitrary scale"
+        raise CreatorError(what, hint="give it a FixedPoint, whose step is a power of two")
+    rules = (q.format, q.rounding, q.overflow, q.format.min_code, q.format.max_code)
+    op: Op = ops.Multiply(*rules) if isinstance(module, nn.Multiply) else ops.Add(*rules, _sign(module))
+    return _elementwise(builder, op, values, paths)
+
+
+def _sign(module: nn.Add) -> int:
+    return -1 if isinstance(module, nn.Subtract) else 1
+
+
+def function_join(builder: Builder, target: object, values: Sequence[Value], dim: int, paths: tuple[str, ...]) -> Value:
+    """Appends a function of several values, whose result is exact."""
+    if target in CONCATENATIONS:
+        return concatenated(builder, values, dim, paths)
+    kinds = tuple(builder.type_of(value.name) for value in values)
+    for kind in kinds:
+        if isinstance(kind.format, Affine):
+            what = f"an operand has the arbitrary scale of {kind.format}"
+            raise CreatorError(what, hint="put nn.Quantize with a FixedPoint before it")
+    op = _exact_product(kinds) if target in PRODUCTS else _exact_sum(kinds, SUMS[target])
+    return _elementwise(builder, op, values, paths)
+
+
+def _exact_sum(kinds: tuple[TensorType, ...], sign: int) -> ops.Add:
+    """A sum whose output holds every one of them."""
+    rules = (Rounding.HALF_EVEN, Overflow.SATURATE)
+    least = FixedPoint(1, max(kind.format.frac_bits for kind in kinds))
+    sums = ops.Add(least, *rules, least.min_code, least.max_code, sign).sums(kinds, _ranges(kinds))
+    output = _narrowest(kinds, sums, least.frac_bits)
+    return ops.Add(output, *rules, output.min_code, output.max_code, sign)
+
+
+def _exact_product(kinds: tuple[TensorType, ...]) -> ops.Multiply:
+    """A product whose output holds every one of them."""
+    rules = (Rounding.HALF_EVEN, Overflow.SATURATE)
+    frac_bits = sum(kind.format.frac_bits for kind in kinds)
+    ends = [a * b for a in _ranges(kinds)[0] for b in _ranges(kinds)[1]]
+    output = _narrowest(kinds, Interval(min(ends), max(ends)), frac_bits)
+    return ops.Multiply(output, *rules, output.min_code, output.max_code)
+
+
+def _ranges(kinds: tuple[TensorType, ...]) -> tuple[Interval, ...]:
+    return tuple(Interval.of(kind.format) for kind in kinds)
+
+
+def _narrowest(kinds: tuple[TensorType, ...], reached: Interval, frac_bits: int) -> FixedPoint:
+    """The narrowest format of so many fractional bits that holds all codes; refused where torch would round them."""
+    signed = reached.low < 0
+    bits = bits_for(*reached) if signed else max(1, reached.high.bit_length())
+    wide = any(kind.format.total_bits > FLOAT32_BITS for kind in kinds)
+    most = FLOAT64_BITS if wide else FLOAT32_BITS
+    if bits > most:
+        what = f"its exact result needs {bits} bits, more than the {most} that PyTorch holds here"
+        raise CreatorError(what, hint="use creator.nn.Add, Subtract or Multiply, which round to an output format")
+    return FixedPoint(bits, frac_bits, signed)
+
+
+def _elementwise(builder: Builder, op: Op, values: Sequence[Value], paths: tuple[str, ...]) -> Value:
+    if len(values) != 2:
+        raise CreatorError(f"takes two values, but gets {len(values)}")
+    if values[0].shape != values[1].shape:
+        what = f"its operands have the shapes {values[0].shape} and {values[1].shape}"
+        raise CreatorError(what, hint="make both alike; there is no broadcasting")
+    a, b = _alike(builder, values, paths)
+    return a.renamed(builder.add(op, (a.name, b.name), paths))
+
+
+def _alike(builder: Builder, values: Sequence[Value], paths: tuple[str, ...]) -> list[Value]:
+    """The values with their elements stored in one order: as they are, channels last if one is, or as torch has them."""
+    if len({(builder.type_of(value.name).shape, value.axes) for value in values}) == 1:
+        return list(values)
+    return transposed_alike(builder, values, paths)
+
+
+def transposed_alike(builder: Builder, values: Sequence[Value], paths: tuple[str, ...]) -> list[Value]:
+    """The values with nodes that are all transposed in one way, and not reshaped."""
+    if all(_istransposed_alike(builder, value) for value in values) and len({value.axes for value in values}) == 1:
+        return list(values)
+    first = any(value.axes == channels_first(len(value.shape)) and _istransposed_alike(builder, value) for value in values)
+    return [(channels_last if first else natural)(builder, value, paths) for value in values]
+
+
+def _istransposed_alike(builder: Builder, value: Value) -> bool:
+    stored = builder.type_of(value.name).shape
+    axes = value.axes or tuple(range(len(stored)))
+    return tuple(stored[axis] for axis in axes) == value.shape
+
+
+def stored_axis(value: Value, dim: int) -> tuple[int, int]:
+    """torch's axis ``dim`` as one of a sample of ``value``, which is transposed only, and of its node."""
+    rank = len(value.shape) + 1
+    if not (1 <= dim < rank or -rank < dim < 0):
+        raise CreatorError(f"dim={dim!r} is not an axis of a sample", hint="keep the batch as the first axis")
+    axis = dim % rank - 1
+    return axis, value.axes[axis] if value.axes else axis
+
+
+def concatenated(builder: Builder, values: Sequence[Value], dim: int, paths: tuple[str, ...]) -> Value:
+    """Appends the concatenation of values along torch's axis ``dim``, the batch being axis 0."""
+    ranks = {len(value.shape) for value in values}
+    if len(ranks) > 1:
+        raise CreatorError(f"its operands have the shapes {' and '.join(str(value.shape) for value in values)}")
+    result, *others = transposed_alike(builder, values, paths)
+    axis, stored = stored_axis(result, dim)
+    for other in others:
+        name = builder.add(ops.Concatenate(stored), (result.name, other.name), paths)
+        shape = list(result.shape)
+        shape[axis] += other.shape[axis]
+        result = Value(name, tuple(shape), result.axes)
+    return result
