@@ -25,6 +25,8 @@ POWER = f"{SHIFT} with `power_of_two=True`, else {MULTIPLIER}"
 NONE = "refused: no hardware"
 DYNAMIC = "refused: depends on the data"
 
+WEIGHTS = "of weights fixed-point codes, as wide as they need"
+
 Row = tuple[str, str, str, str]
 """Name, place, hardware, test."""
 
@@ -85,7 +87,8 @@ FAMILIES: list[tuple[str, list[Row]]] = [
     ("AMD Quark", [
         ("`QuantE4M3Function`, `DequantE4M3Function`", "creator.quantize:QuantE4M3Function", NONE, "tests/quantize/test_float8.py"),
         ("`QuantE5M2Function`, `DequantE5M2Function`", "creator.quantize:QuantE5M2Function", NONE, "tests/quantize/test_float8.py"),
-        ("general `Float(exponent, mantissa)`", "creator.quantize:Float", NONE, "tests/quantize/test_minifloat.py"),
+        ("general `Float(exponent, mantissa)`", "creator.quantize:Float", WEIGHTS, "tests/quantize/test_minifloat.py"),
+        ("E4M3, E5M2 and the like in a layer", "creator.quantize:FloatQuantizer", WEIGHTS, "tests/nn/test_float_weights.py"),
         ("`ScaledFakeQuantizeFunction`", "creator.quantize:ScaledFakeQuantizeFunction", FREE, "tests/quantize/test_scaled.py"),
         ("`ScaledRealQuantizeFunction`, `DeQuantizeFunction`", "creator.quantize:ScaledRealQuantizeFunction", FREE,
          "tests/quantize/test_scaled.py"),
@@ -93,8 +96,9 @@ FAMILIES: list[tuple[str, list[Row]]] = [
          "tests/quantize/test_non_scaled.py"),
         ("`NonScaledRealQuantizeFunction`", "creator.quantize:NonScaledRealQuantizeFunction", NONE,
          "tests/quantize/test_non_scaled.py"),
-        ("MXFP8, MXFP6, MXFP4, MXINT8", "creator.quantize:BlockQuantizer", NONE, "tests/quantize/test_microscaling.py"),
-        ("MX6, MX9, BFP16", "creator.quantize:BlockQuantizer", NONE, "tests/quantize/test_block_floating_point.py"),
+        ("MXFP8, MXFP6, MXFP4, MXINT8", "creator.quantize:BlockQuantizer", WEIGHTS, "tests/quantize/test_microscaling.py"),
+        ("MX6, MX9, BFP16", "creator.quantize:BlockQuantizer", WEIGHTS,
+         "tests/quantize/test_block_floating_point.py"),
         ("`TQTQuantize`", "creator.quantize:TQTQuantize", SHIFT, "tests/quantize/test_tqt.py"),
         ("trained thresholds in a layer", "creator.quantize:TQT", SHIFT, "tests/quantize/test_tqt.py"),
         ("`LSQQuantize`", "creator.quantize:LSQQuantize", POWER, "tests/quantize/test_lsq.py"),

@@ -16,6 +16,7 @@ from creator.nn.slope import PReLU
 from creator.nn.slots import Choice
 from creator.nn.weighted import Weighted
 from creator.quantize import Gradients, StraightThrough
+from creator.quantize.float_quantizer import OwnRounding
 from creator.quantize.quantizer import Quantizer
 
 
@@ -137,7 +138,9 @@ def _hook(meter: Meter | None) -> Hook:
 
 
 def _choice(format: Callable[[], Choice], quantizer: Quantizer | None, path: str) -> Choice:
-    """The format that hardware would use now; the quantizer, if that has none."""
+    """The format that hardware would use now; the quantizer, if that has none, or rounds in its own way."""
+    if isinstance(quantizer, OwnRounding):
+        return quantizer.train()
     try:
         return format()
     except CreatorError as error:

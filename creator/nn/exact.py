@@ -9,6 +9,7 @@ import torch
 
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
+from creator.formats import FixedPoint
 
 EXACT_BITS = 52
 """Sums below 2**52 units are exact in float64 in any order, and so is every rounding of them."""
@@ -38,6 +39,27 @@ def unit_exponent(x: torch.Tensor) -> int:
     integer = (mantissa * 2.0**53).to(torch.int64)
     _, trailing = torch.frexp((integer & -integer).double())
     return int((exponent - 53 + trailing - 1).min())
+
+
+def width_of(values: torch.Tensor) -> tuple[int, int]:
+    """The bits of the signed fixed-point numbers that hold float64 ``values``, and the exponent of their unit."""
+    unit = unit_exponent(values)
+    largest = float(values.abs().max()) if values.numel() else 0.0
+    return max(2, math.frexp(largest)[1] - unit + 1), unit
+
+
+def narrowest(values: torch.Tensor) -> FixedPoint:
+    """The format of the fewest bits that holds float64 ``values``: they are multiples of its step, and not all of twice that.
+
+    Raises:
+        CreatorError: with the width that they need, if that is more than 52 bits.
+    """
+    bits, unit = width_of(values.detach())
+    if bits > EXACT_BITS:
+        raise CreatorError(
+            f"its weights need {bits} bits of fixed point, more than {EXACT_BITS}", hint="use a format with a smaller range"
+        )
+    return FixedPoint(bits, -unit)
 
 
 def exact_sum(product: Product, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:

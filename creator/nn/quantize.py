@@ -11,8 +11,18 @@ from creator.affine import MULTIPLIER_BITS, Affine, Format
 from creator.errors import CreatorError
 from creator.formats import MAX_FRAC_BITS, FixedPoint, Overflow, Rounding, round_float
 from creator.nn.requantize import Requantizer
-from creator.nn.slots import Choice, OutputQuantizer, checked_choice, checked_format, observed, with_gradient_of
+from creator.nn.slots import (
+    Choice,
+    FloatOutput,
+    OutputQuantizer,
+    check_scales,
+    checked_choice,
+    checked_format,
+    observed,
+    with_gradient_of,
+)
 from creator.quantize import StraightThrough, quantize_gradient
+from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.quantizer import Quantizer
 
 ONE = FixedPoint(2, 0)
@@ -68,6 +78,8 @@ class Quantize(torch.nn.Module):
 
     @property
     def quantizer(self) -> OutputQuantizer:
+        if isinstance(self.output_quantizer, FloatQuantizer):
+            return FloatOutput(self.output_quantizer, *self._choices[:2])
         if self.output_quantizer is not None:
             return OutputQuantizer(self.output_quantizer.format, *self._choices)
         if self._quantizer is None:
@@ -128,6 +140,7 @@ class Quantize(torch.nn.Module):
         source, output = self.input_format, self.output_format
         if source is None or not (isinstance(source, Affine) or isinstance(output, Affine)):
             return None
+        check_scales(self.output_quantizer)
         rounding, overflow, _ = self._choices
         return Requantizer(source, ONE, output, rounding, overflow, self.multiplier_bits)
 
@@ -139,6 +152,8 @@ class Quantize(torch.nn.Module):
 def has_format(quantizer: Quantizer) -> bool:
     """Whether a quantizer has observed enough to have a format."""
     try:
+        if isinstance(quantizer, FloatQuantizer):
+            return bool(quantizer.grid)
         return bool(quantizer.format)
     except CreatorError:
         return False

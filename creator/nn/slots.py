@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -13,6 +14,9 @@ from creator.formats import FixedPoint, IntArray, Overflow, Rounding, check_roun
 from creator.nn.exact import eval_dtype
 from creator.quantize import Gradients, StraightThrough, fake_quantize, quantize_gradient
 from creator.quantize.affine import fake_quantize_affine
+from creator.quantize.blocks import BlockFormat
+from creator.quantize.float_format import Float
+from creator.quantize.float_quantizer import BlockQuantizer, FloatQuantizer
 from creator.quantize.quantizer import Quantizer
 
 Choice = Format | Quantizer
@@ -29,6 +33,9 @@ def checked_format(value: object, name: str, layer: torch.nn.Module) -> FixedPoi
 
 def checked_choice(value: object, name: str, layer: torch.nn.Module) -> Choice:
     """``value`` if it is a format or a quantizer; else a refusal."""
+    if isinstance(value, (Float, BlockFormat)):
+        kind = FloatQuantizer.__name__ if isinstance(value, Float) else BlockQuantizer.__name__
+        raise CreatorError(f"{name}={value} is no fixed-point format", type(layer).__name__, f"pass a {kind} of it")
     return value if isinstance(value, (Affine, Quantizer)) else checked_format(value, name, layer)
 
 
@@ -98,6 +105,50 @@ class OutputQuantizer:
 
     def __repr__(self) -> str:
         return f"{self.format}, {self.rounding}, {self.overflow}, {self.ste}"
+
+
+class FloatOutput(OutputQuantizer):
+    """Rounds a layer's result to a floating-point format, by a quantizer; ``format`` is the grid of its numbers.
+
+    Raises:
+        CreatorError: for a scale that is no single power of two, numbers too wide for their grid, a format that overflows to
+            infinities or NaN, and for a layer whose own rounding says something else.
+    """
+
+    format: FixedPoint
+
+    def __init__(self, quantizer: FloatQuantizer, rounding: Rounding, overflow: Overflow) -> None:
+        if overflow is not Overflow.SATURATE or rounding not in (Rounding.HALF_EVEN, quantizer.rounding):
+            raise CreatorError(
+                f"{quantizer.fmt} rounds {quantizer.rounding} and saturates, and the layer says {rounding}, {overflow}",
+                hint="give the rounding to the FloatQuantizer only",
+            )
+        super().__init__(quantizer.grid, quantizer.rounding, overflow, quantizer.ste)
+        self.quantizer = quantizer
+
+    def __call__(self, y: torch.Tensor, training: bool, dtype: torch.dtype, grads: Gradients = FLOATING) -> torch.Tensor:
+        y = quantize_gradient(y, grads.activation, grads.rounding, grads.generator)
+        if training:
+            return self.quantizer.values(y)
+        y = y.double()
+        if bool(torch.isnan(y).any()):
+            raise CreatorError("a value is NaN, which has no code", hint="look for the layer or the data that makes it")
+        return self.quantizer.exact(y).to(eval_dtype(dtype, self.format))
+
+    def codes(self, values: npt.ArrayLike) -> IntArray:
+        return self.format.to_integers(self.quantizer.exact(torch.from_numpy(np.asarray(values, dtype=np.float64))).numpy())
+
+    def __repr__(self) -> str:
+        return f"{self.quantizer.fmt}, {self.rounding}, {self.ste}"
+
+
+def check_scales(quantizer: Quantizer | None) -> None:
+    """Refuses a floating-point output where the input or the weights have an arbitrary scale."""
+    if isinstance(quantizer, FloatQuantizer):
+        raise CreatorError(
+            f"an output in {quantizer.fmt} needs an input and weights whose scales are powers of two",
+            hint="use fixed-point or floating-point formats before it",
+        )
 
 
 def soft_values(

@@ -10,10 +10,21 @@ import torch
 from creator.affine import MULTIPLIER_BITS, Affine, Format
 from creator.errors import CreatorError
 from creator.formats import MAX_FRAC_BITS, MAX_TOTAL_BITS, FixedPoint, Overflow, Rounding
-from creator.nn.exact import exact_sum
+from creator.nn.exact import exact_sum, narrowest
 from creator.nn.requantize import Requantizer, requantized
-from creator.nn.slots import Choice, OutputQuantizer, checked_choice, checked_format, observed, soft_values, with_gradient_of
+from creator.nn.slots import (
+    Choice,
+    FloatOutput,
+    OutputQuantizer,
+    check_scales,
+    checked_choice,
+    checked_format,
+    observed,
+    soft_values,
+    with_gradient_of,
+)
 from creator.quantize import Gradients, StraightThrough, fake_quantize, quantize_gradient
+from creator.quantize.float_quantizer import FloatQuantizer, OwnRounding
 from creator.quantize.on_grid import is_on_grid
 from creator.quantize.quantizer import Quantizer
 
@@ -128,6 +139,8 @@ class Weighted(torch.nn.Module):
     @property
     def quantizer(self) -> OutputQuantizer:
         """The output's rounding, clamping and format as they are now."""
+        if isinstance(self.output_quantizer, FloatQuantizer):
+            return FloatOutput(self.output_quantizer, self.rounding, self.overflow)
         if self.output_quantizer is not None:
             return self._output_of(self.output_quantizer.format)
         assert self._output is not None
@@ -196,6 +209,8 @@ class Weighted(torch.nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """``weight`` and ``bias`` on the layer's grids; in float64, exactly, unless ``training``.
 
+        ``weight`` is what :meth:`exact_weight` gave, unless ``training``.
+
         Raises:
             CreatorError: outside training, for NaN and infinities, which saturation would hide.
         """
@@ -203,12 +218,37 @@ class Weighted(torch.nn.Module):
         if not training:
             weight, bias = finite(weight, "weight"), None if bias is None else finite(bias, "bias")
         grads = self.gradient
-        values = self._soft_weight(weight) if training else soft_values(weight, self.weight_format, ste=self.ste)
+        fmt = None if training else self.weight_format_of(weight)
+        values = self._soft_weight(weight) if fmt is None else soft_values(weight, fmt, ste=self.ste)
         weight = quantize_gradient(values, grads.weight, grads.rounding, grads.generator)
         if bias is not None:
             rounded = bias if bias_format is None else fake_quantize(bias, bias_format, ste=self.ste)
             bias = quantize_gradient(rounded, grads.bias, grads.rounding, grads.generator)
         return weight, bias
+
+    @property
+    def own_weights(self) -> OwnRounding | None:
+        """The weights' quantizer if it rounds in its own way, to a floating-point or block format."""
+        return self.weight_quantizer if isinstance(self.weight_quantizer, OwnRounding) else None
+
+    def exact_weight(self, weight: torch.Tensor) -> torch.Tensor:
+        """``weight`` as eval mode and hardware begin with it: rounded, in float64, where its quantizer rounds in its own way.
+
+        Raises:
+            CreatorError: for NaN and infinities, and for a quantizer that is not exact.
+        """
+        quantizer = self.own_weights
+        if quantizer is None:
+            return weight
+        return finite(quantizer.exact(finite(weight, "weight")), f"weight in {quantizer.name}")
+
+    def weight_format_of(self, weight: torch.Tensor) -> Format:
+        """The format of the codes of what :meth:`exact_weight` gave: its own where the quantizer rounds in its own way.
+
+        Raises:
+            CreatorError: for weights that need more than 52 bits.
+        """
+        return self.weight_format if self.own_weights is None else narrowest(weight)
 
     def _bias_format_in(self, training: bool, bias: torch.Tensor) -> FixedPoint | None:
         """What ``bias`` is rounded to; in training nothing where an output's quantizer decides on the default."""
@@ -235,7 +275,8 @@ class Weighted(torch.nn.Module):
         """The forward pass with the given floating-point parameters in place of the layer's own."""
         if self.training:
             return self._soft(x, weight, bias)
-        formats = self._eval_formats()
+        weight = self.exact_weight(weight)
+        formats = self._eval_formats(weight)
         if formats is None:
             return self._soft(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
         if not all(isinstance(fmt, FixedPoint) for fmt in formats):
@@ -246,25 +287,27 @@ class Weighted(torch.nn.Module):
 
     def check_formats(self) -> None:
         """Refuses formats that integer arithmetic cannot bring together."""
-        formats = self._eval_formats()
+        formats = self._eval_formats(self.exact_weight(self.weight))
         if formats is not None and not all(isinstance(fmt, FixedPoint) for fmt in formats):
             _ = self._requantizer(formats).multiplier
 
     def _requantizer(self, formats: tuple[Format, Format, Format]) -> Requantizer:
+        check_scales(self.output_quantizer)
         return Requantizer(*formats, self.rounding, self.overflow, self.multiplier_bits)
 
-    def _eval_formats(self) -> tuple[Format, Format, Format] | None:
+    def _eval_formats(self, weight: torch.Tensor) -> tuple[Format, Format, Format] | None:
         """Formats of input, weight and output; ``None`` where one has none, or is not known: before ``creator.convert``.
 
         Where all scales are powers of two that of the input does not matter.
         """
+        own = None if self.own_weights is None else self.weight_format_of(weight)
         try:
-            weight, output = self.weight_format, self.output_format
+            weights, output = own or self.weight_format, self.output_format
         except CreatorError:
             return None
         if self.input_format is None:
-            return None if isinstance(weight, Affine) or isinstance(output, Affine) else (OUTPUT, weight, output)
-        return self.input_format, weight, output
+            return None if isinstance(weights, Affine) or isinstance(output, Affine) else (OUTPUT, weights, output)
+        return self.input_format, weights, output
 
     def _soft(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         weight, bias = self.quantized(weight, bias, training=True)

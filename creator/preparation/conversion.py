@@ -16,6 +16,7 @@ from creator.formats import FixedPoint
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.piecewise import TABLE_BITS
+from creator.quantize.float_quantizer import OwnRounding
 from creator.tracing.fx import fx_graph
 
 
@@ -63,7 +64,8 @@ def _formats(path: str, module: Any) -> dict[str, Format]:
     try:
         formats: dict[str, Format] = {"output": module.output_format}
         if isinstance(module, Weighted):
-            formats["weight"] = module.weight_format
+            weight = module.exact_weight(module.weight)
+            formats["weight"] = module.weight_format_of(weight)
         return formats
     except CreatorError as error:
         raise error.at(path or type(module).__name__) from None
@@ -73,7 +75,8 @@ def _fix(module: Any, formats: dict[str, Format]) -> None:
     """Gives a layer its formats; and its bias the one that eval mode used, which training did not round to."""
     if isinstance(module, Weighted) and module.bias is not None and not module._norm and module._bias_format is None:
         module._bias_format = module.bias_format_of(module.bias) if module.output_quantizer is not None else None
-    module.set_formats(**formats)
+    kept = {"weight": getattr(module, "weight_quantizer", None), "output": module.output_quantizer}
+    module.set_formats(**{slot: fmt for slot, fmt in formats.items() if not isinstance(kept[slot], OwnRounding)})
 
 
 def _check(layer: Weighted | Averaging | nn.Quantize, path: str) -> None:

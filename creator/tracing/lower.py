@@ -20,6 +20,7 @@ from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Builder, Graph
 from creator.nn import ArgMax, BatchNorm1d, BatchNorm2d, PReLU, Quantize
+from creator.nn.slots import FloatOutput
 from creator.nn.weighted import Weighted
 from creator.ops import Op, Reshape, TensorType
 from creator.tracing.fx import module_path, reason
@@ -285,7 +286,11 @@ class Lowering(torch.fx.Interpreter):
 
     def _define_input(self, n: torch.fx.Node, raw: _Raw, module: Quantize, where: str) -> None:
         try:
-            input_type = TensorType(self.input_shape, module.output_format)
+            quantizer = module.quantizer
+            if isinstance(quantizer, FloatOutput):
+                what = f"a network's input cannot be {quantizer.quantizer.fmt}"
+                raise CreatorError(what, hint=f"put nn.Quantize({quantizer.format!r}), which holds all of it, before this one")
+            input_type = TensorType(self.input_shape, quantizer.format)
         except CreatorError as error:
             raise error.at(where) from None
         if self.builder is not None:

@@ -12,6 +12,7 @@ import torch
 from creator import nn, ops
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
+from creator.nn.slots import FloatOutput
 from creator.tracing.activations import lined_op, lookup_op, prelu_op
 from creator.tracing.pooling import SPATIAL
 from creator.tracing.requantized import Context, rescale_op
@@ -23,6 +24,8 @@ Handler = Callable[[Any, Context], "ops.Op | Sequence[ops.Op]"]
 def quantize_op(module: nn.Quantize, context: Context) -> ops.Op:
     """A change of format inside the network."""
     q = module.quantizer
+    if isinstance(q, FloatOutput):
+        raise CreatorError("a floating-point output has no hardware yet", hint="use a FixedPoint")
     if isinstance(q.format, Affine) or isinstance(context.input.format, Affine):
         return rescale_op(module, context)
     return ops.Quantize(q.format, q.rounding, q.overflow, q.format.min_code, q.format.max_code)

@@ -35,7 +35,7 @@ def requantized_ops(
 ) -> tuple[ops.Linear, ops.Rescale]:
     """``clip(round(sum * M / 2**n) + z)`` by the very integers that eval mode computes with; see creator.nn.requantize."""
     x = _known_input(module, context)
-    requantizer = module._requantizer((x, module.weight_format, module.output_format))
+    requantizer = module._requantizer((x, module.weight_format_of(weight), module.output_format))
     codes = rows_of(requantizer.weights(weight))
     sums = np.zeros(len(codes), dtype=np.int64) if bias is None else requantizer.biases(bias)
     zero = zero_of(x)

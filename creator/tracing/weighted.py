@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,11 +12,14 @@ import torch
 from creator import nn, ops
 from creator.affine import Affine
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, IntArray
+from creator.formats import FixedPoint, IntArray, bits_for
+from creator.nn.exact import width_of
 from creator.nn.requantize import zero_of
-from creator.nn.slots import OutputQuantizer
+from creator.nn.slots import FloatOutput, OutputQuantizer
 from creator.nn.weighted import Weighted
+from creator.ops import Interval
 from creator.ops.base import MAX_BITS
+from creator.ops.rescale import centred
 from creator.tracing.requantized import Context, check_accumulator, requantized_ops, rows_of
 
 Made = Sequence[ops.Op]
@@ -35,7 +39,11 @@ def folded_ops(layer: Weighted, norm: nn.BatchNorm1d | nn.BatchNorm2d, context: 
 
 def _made(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> Made:
     """A matrix product of the layer's rows, each row being an output's weights; over windows where it is a convolution."""
-    formats = (context.input.format, module.weight_format, module.output_format)
+    if isinstance(module.quantizer, FloatOutput):
+        raise CreatorError("its floating-point output has no hardware yet", hint="use a FixedPoint")
+    weight = module.exact_weight(weight)
+    _check_width(module, weight, context)
+    formats = (context.input.format, module.weight_format_of(weight), module.output_format)
     if any(isinstance(fmt, Affine) for fmt in formats):
         first, *rest = requantized_ops(module, weight, bias, context)
     else:
@@ -50,8 +58,26 @@ def _made(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, con
     return [first, *rest]
 
 
+def _check_width(module: Weighted, weight: torch.Tensor, context: Context) -> None:
+    """Refuses weights of a floating-point or block format whose exact sums are out of reach, with the width of these sums."""
+    quantizer = module.own_weights
+    if quantizer is None:
+        return
+    bits, unit = width_of(weight.detach())
+    if bits <= MAX_BITS:
+        return  # then the graph knows its sums
+    low, high = centred(Interval.of(context.input.format), context.input.format)
+    rows = [[int(math.ldexp(w, -unit)) for w in row] for row in weight.detach().flatten(1).tolist()]
+    sums = [sum(limit(w * low, w * high) for w in row) for row in rows for limit in (min, max)]
+    raise CreatorError(
+        f"its weights in {quantizer.name} need {bits} bits of fixed point and its sums {bits_for(min(sums), max(sums))},"
+        f" more than {MAX_BITS}",
+        hint="use a format whose numbers, or whose blocks' exponents, lie closer together",
+    )
+
+
 def _linear(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> ops.Linear:
-    fmt = module.weight_format
+    fmt = module.weight_format_of(weight)
     assert isinstance(fmt, FixedPoint)
     assert isinstance(context.input.format, FixedPoint)
     bias_format = None if bias is None else module.bias_format_of(bias)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from creator import Affine, FixedPoint, Overflow, Rounding, nn
+from creator.quantize import E2M1, E4M3, BlockQuantizer, FloatQuantizer, Microscaling
 from tests.cases import Case, sequential
 
 F = FixedPoint
@@ -82,6 +83,8 @@ CASES = [
     conv("packed products", (2, 5, 4), 4, 3, padding=1, lanes=(1, 2), packing=True, target="ecp5-25k", weight=F(4, 3)),
     conv("pipelined", (2, 4, 4), 2, 2, pipelining=True),
     conv("two-bit weights", (2, 5, 4), 3, 3, weight=F(2, 1)),
+    conv("weights in E4M3", (2, 4, 4), 3, 3, padding=1, weight=FloatQuantizer(E4M3)),
+    conv("weights in MXFP4, lanes", (6, 4, 4), 4, 2, lanes=(3, 2), weight=BlockQuantizer(Microscaling(E2M1, 4), 1)),
     conv("no bias", (2, 4, 4), 3, 2, bias=False),
     conv("one filter", (3, 4, 4), 1, 3),
     conv("deep weights", (17, 3, 2), 64, 1, weight=F(4, 3)),

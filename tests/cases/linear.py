@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from creator import FixedPoint, Overflow, Rounding, nn
+from creator.quantize import BFP16, E2M1, E4M3, E5M2, MXFP4, MXFP8_E4M3, BlockQuantizer, FloatQuantizer, Microscaling
+from creator.quantize.float_quantizer import OwnRounding
 from tests.cases import Case, GraphCase, sequential
 from tests.graph import chains
 
@@ -38,6 +40,19 @@ def lanes(case: Case, *each: list[int], **options: Any) -> Case:
     """``case``, whose linear layers have ``each`` ``[inputs, outputs]`` a cycle."""
     layers = [name for name, layer in case.model().named_children() if isinstance(layer, nn.Linear)]
     return replace(case, options={"lanes": dict(zip(layers, each, strict=True)), **options})
+
+
+def spread(weight: OwnRounding, m: int = 4, n: int = 20, **kwargs: Any) -> Case:
+    """Weights in a format of ``weight`` that become smaller from input to input, and in the second row larger."""
+
+    def make() -> torch.nn.Module:
+        layer = nn.Linear(n, m, weight=weight, **kwargs)
+        with torch.no_grad():
+            layer.weight.mul_(2.0 ** -torch.arange(float(n)))
+            layer.weight[1:2].mul_(2.0**16)
+        return sequential(nn.Quantize(IN), layer)
+
+    return Case(f"weights of all sizes, {weight.name}", make, (n,))
 
 
 def normalised() -> torch.nn.Module:
@@ -153,5 +168,16 @@ CASES = [
         [2, 2],
         **PACKED,
     ),
+    one("weights in E4M3", 11, 5, weight=FloatQuantizer(E4M3)),
+    one("weights in E4M3 that saturate", 5, 4, weight=FloatQuantizer(E4M3), output=F(12, -4), gain=2000),
+    one("weights in E5M2", 11, 5, weight=FloatQuantizer(E5M2), bias=False),
+    one("weights in E2M1", 9, 6, weight=FloatQuantizer(E2M1, 0.125)),
+    one("weights in MXFP8", 37, 3, weight=BlockQuantizer(MXFP8_E4M3, 1)),
+    one("weights in MXFP4", 35, 3, weight=BlockQuantizer(MXFP4, 1)),
+    one("weights in BFP16", 9, 6, weight=BlockQuantizer(BFP16)),
+    spread(FloatQuantizer(E4M3)),
+    spread(FloatQuantizer(E5M2)),
+    spread(BlockQuantizer(Microscaling(E2M1, 4), 1), m=2),
+    lanes(spread(BlockQuantizer(Microscaling(E4M3, 4), 1), output=F(10, 0)), [3, 2]),
     lanes(one("packed in a narrow multiplier", 6, 8, weight=F(4, 3), gain=3), [3, 4], packing=True, pipelining=True),
 ]

@@ -84,7 +84,7 @@ def test_state_and_copies():
     ],
 )  # fmt: skip
 def test_the_format_is_refused_with_the_width_that_a_product_needs_and_what_to_use_instead(quantizer, width):
-    with pytest.raises(CreatorError, match=f"has no hardware yet: .* {width}.*FixedPoint") as caught:
+    with pytest.raises(CreatorError, match=f"has no hardware here: .* {width}.*FixedPoint") as caught:
         _ = quantizer.format
     assert caught.value.where == type(quantizer).__name__
 
