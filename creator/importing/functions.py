@@ -89,6 +89,20 @@ def convolution(
     )
 
 
+def transposed(
+    r: Reader, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+    groups: int = 1, dilation: Any = 1,
+) -> Pending:  # fmt: skip
+    """A transposed convolution between a dequantization and a quantization."""
+    node, fmt = r.formatted(input)
+    quantized, shift = _weight(weight), _bias(bias)
+    given = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
+    sizes = {name: each(size, quantized.codes.ndim - 2) for name, size in given.items()}
+    return r.pending(
+        lambda output: layers.transposed(quantized, shift, fmt, output, r.multiplier_bits, **sizes, groups=groups), node
+    )
+
+
 def each(size: Any, axes: int) -> tuple[int, ...]:
     """A number for each axis, from one for all or a list of them."""
     sizes = tuple(size) if isinstance(size, (tuple, list)) else (size,)
@@ -137,6 +151,8 @@ FUNCTIONS: dict[str, Handler] = {
     "linear": linear,
     "conv1d": convolution,
     "conv2d": convolution,
+    "conv_transpose1d": transposed,
+    "conv_transpose2d": transposed,
     "quantized.linear": packed(0, False),
     "quantized.linear_relu": packed(0, True),
     "quantized.conv1d": packed(1, False),

@@ -43,6 +43,25 @@ def convolution(
     return _filled(layer, weight, bias, source)
 
 
+def transposed(
+    weight: Weight, bias: torch.Tensor | None, source: Format, output: Format, multiplier_bits: int, **sizes: Any
+) -> Weighted:
+    """A transposed convolution; ``sizes``: stride, padding, output_padding, groups and dilation, as in torch."""
+    channels, per_group, *kernel = weight.codes.shape
+    kinds: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
+    if len(kernel) not in kinds:
+        raise CreatorError(f"a transposed convolution over {len(kernel)} axes is not supported", hint="use one or two")
+    if weight.scales.ndim:
+        hint = "give it one scale: torch's axis 0 are its inputs"
+        raise CreatorError("a transposed convolution with a scale for each channel is not supported", hint=hint)
+    layer: Weighted = kinds[len(kernel)](
+        channels, per_group * int(sizes.get("groups", 1)), tuple(kernel), **sizes,
+        bias=_bias_format(weight, bias, source, output), weight=weight.format, output=output,
+        multiplier_bits=multiplier_bits, device="meta",
+    )  # fmt: skip
+    return _filled(layer, weight, bias, source)
+
+
 def _bias_format(weight: Weight, bias: torch.Tensor | None, source: Format, output: Format) -> bool | FixedPoint:
     """The grid of the sums: layers with an arbitrary scale take it by themselves, others are told."""
     if bias is None:

@@ -45,16 +45,26 @@ def _convolution(r: Reader, module: Any, x: Any) -> Value:
     return Value(r.place(layer, node), output)
 
 
+def _transposed(r: Reader, module: Any, x: Any) -> Value:
+    node, fmt = r.formatted(x)
+    names = ("stride", "padding", "output_padding", "dilation")
+    weight = Weight.of_tensor(module.weight())
+    sizes = {name: functions.each(getattr(module, name), weight.codes.ndim - 2) for name in names}
+    output = activation(module.scale, module.zero_point, *same_range(fmt))
+    layer = layers.transposed(weight, module.bias(), fmt, output, r.multiplier_bits, **sizes, groups=module.groups)
+    return Value(r.place(layer, node), output)
+
+
 def rectified(handler: Handler) -> Handler:
     """A layer with a ReLU in it."""
     return lambda r, module, x: activations.relu(r, handler(r, module, x))
 
 
-def reference(handler: Function) -> Handler:
+def reference(handler: Function, *more: str) -> Handler:
     """A layer that computes in floating point with its quantized weights, between a dequantization and a quantization."""
 
     def of(r: Reader, module: Any, x: Any) -> Any:
-        names = ("stride", "padding", "dilation", "groups") if hasattr(module, "kernel_size") else ()
+        names = ("stride", "padding", "dilation", "groups", *more) if hasattr(module, "kernel_size") else ()
         if getattr(module, "padding_mode", "zeros") != "zeros":
             raise CreatorError(f"padding_mode={module.padding_mode!r} is not supported", hint='use "zeros"')
         return handler(r, x, _reference_weight(module), module.bias, **{name: getattr(module, name) for name in names})
@@ -118,6 +128,8 @@ MODULES: dict[str, Handler] = {
     f"{_INTRINSIC}.linear_relu.LinearReLU": rectified(_linear),
     f"{_QUANTIZED}.conv.Conv1d": _convolution,
     f"{_QUANTIZED}.conv.Conv2d": _convolution,
+    f"{_QUANTIZED}.conv.ConvTranspose1d": _transposed,
+    f"{_QUANTIZED}.conv.ConvTranspose2d": _transposed,
     f"{_INTRINSIC}.conv_relu.ConvReLU1d": rectified(_convolution),
     f"{_INTRINSIC}.conv_relu.ConvReLU2d": rectified(_convolution),
     f"{_QUANTIZED}.activation.ReLU6": called(activations.relu6),
@@ -134,6 +146,8 @@ MODULES: dict[str, Handler] = {
     f"{_REFERENCE}.linear.Linear": reference(functions.linear),
     f"{_REFERENCE}.conv.Conv1d": reference(functions.convolution),
     f"{_REFERENCE}.conv.Conv2d": reference(functions.convolution),
+    f"{_REFERENCE}.conv.ConvTranspose1d": reference(functions.transposed, "output_padding"),
+    f"{_REFERENCE}.conv.ConvTranspose2d": reference(functions.transposed, "output_padding"),
 }
 MODULES |= {f"torch.nn.modules.{name}": handler for name, handler in {
     "linear.Identity": identity,

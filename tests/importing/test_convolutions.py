@@ -119,7 +119,42 @@ def test_other_convolutions_are_refused(make, message, record_property):
     record_property("bad inputs: imports", 1)
 
 
-def test_transposed_convolutions_are_refused():
-    model = torch.nn.Sequential(quantized.Quantize(0.1, 0, torch.quint8), quantized.ConvTranspose2d(1, 1, 3))
-    with pytest.raises(CreatorError, match=r"^1: ConvTranspose2d: it is not supported"):
+TRANSPOSED = {
+    "two axes": (lambda: torch.nn.ConvTranspose2d(2, 4, 3, 2, 1, 1), (2, 4, 4)),
+    "groups and dilation": (lambda: torch.nn.ConvTranspose2d(4, 2, (2, 3), (1, 2), 0, (0, 1), 2, False, (1, 2)), (4, 3, 4)),
+    "one axis": (lambda: torch.nn.ConvTranspose1d(2, 3, 4, 3), (2, 5)),
+}
+
+
+@pytest.mark.parametrize("kind", ["eager", "reference", "decomposed"])
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_transposed_convolutions_run_in_hardware(name, kind, tmp_path):
+    make, shape = TRANSPOSED[name]
+    x = batch(40, *shape)
+    with Engine("qnnpack"):
+        if kind == "eager":
+            model = eager(lambda: quantization.QuantWrapper(make()), x, qconfig(weight="tensor"))
+        else:
+            mapping = quantization.QConfigMapping().set_global(qconfig(weight="tensor"))
+            model = graph_mode(lambda: torch.nn.Sequential(make()), x, kind, mapping)
+        rows = compare_torch_ao(model, x)
+        assert len(rows) == 2
+        assert all(row.alone_largest <= 1 and row.alone <= 0.02 * row.values for row in rows)
+        imported = creator.from_torch_ao(model, x)
+    graph = creator.trace(imported, shape)
+    codes = graph.input_format.to_integers(x[:4].double().numpy())
+    creator.translate(graph).write(tmp_path / "build")
+    run = creator.simulate(tmp_path / "build", codes, bench="vhdl")
+    assert run.mismatches == 0
+    assert run.compared >= 4 * graph.output_type.size
+
+
+def test_a_scale_for_each_input_of_a_transposed_convolution_is_refused():
+    weight = torch._make_per_channel_quantized_tensor(
+        torch.ones(2, 3, 3, 3, dtype=torch.int8), torch.tensor([0.1, 0.2]).double(), torch.zeros(2, dtype=torch.int64), 0
+    )
+    layer = quantized.ConvTranspose2d(2, 3, 3)
+    layer.weight = lambda: weight
+    model = torch.nn.Sequential(quantized.Quantize(0.1, 0, torch.quint8), layer)
+    with pytest.raises(CreatorError, match=r"^1: a transposed convolution with a scale for each channel is not supported"):
         creator.from_torch_ao(model)
