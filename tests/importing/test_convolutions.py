@@ -82,10 +82,11 @@ def test_a_network_runs_in_hardware(name, tmp_path):
     assert [node.op.name for node in graph.nodes].count("conv") == (2 if "functions" in name else 3)
     codes = graph.input_format.to_integers(x[:5].double().numpy())
     assert np.array_equal(graph.run(codes).ravel(), codes_of(imported(x[:5]), graph.output_format).ravel())
-    creator.translate(graph).write(tmp_path / "build")
-    run = creator.simulate(tmp_path / "build", codes, bench="vhdl")
-    assert run.mismatches == 0
-    assert run.compared >= 5 * graph.output_type.size
+    if name in ("eager", "decomposed", "FX, functions"):  # the others have the same layers
+        creator.translate(graph).write(tmp_path / "build")
+        run = creator.simulate(tmp_path / "build", codes[:2], bench="vhdl")
+        assert run.mismatches == 0
+        assert run.compared >= 2 * graph.output_type.size
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -142,11 +143,13 @@ def test_transposed_convolutions_run_in_hardware(name, kind, tmp_path):
         assert all(row.alone_largest <= 1 and row.alone <= 0.02 * row.values for row in rows)
         imported = creator.from_torch_ao(model, x)
     graph = creator.trace(imported, shape)
-    codes = graph.input_format.to_integers(x[:4].double().numpy())
-    creator.translate(graph).write(tmp_path / "build")
-    run = creator.simulate(tmp_path / "build", codes, bench="vhdl")
-    assert run.mismatches == 0
-    assert run.compared >= 4 * graph.output_type.size
+    codes = graph.input_format.to_integers(x[:2].double().numpy())
+    assert np.array_equal(graph.run(codes).ravel(), codes_of(imported(x[:2]), graph.output_format).ravel())
+    if kind == "eager":
+        creator.translate(graph).write(tmp_path / "build")
+        run = creator.simulate(tmp_path / "build", codes, bench="vhdl")
+        assert run.mismatches == 0
+        assert run.compared >= 2 * graph.output_type.size
 
 
 def test_a_scale_for_each_input_of_a_transposed_convolution_is_refused():
