@@ -8,8 +8,9 @@ import torch
 
 from creator import FixedPoint, nn
 from creator.affine import Affine
-from creator.ops import MaxPool
+from creator.ops import MaxPool, Pad, Upsample
 from tests.cases import Case, GraphCase, sequential
+from tests.graph.branches import add, joined
 from tests.graph.chains import chain
 
 F = FixedPoint
@@ -52,5 +53,13 @@ CASES = [
     Case("global, 1 dimension", lambda: sequential(nn.Quantize(IN), nn.AdaptiveMaxPool1d(1), nn.Flatten()), (2, 7)),
     GraphCase("arbitrary scale", lambda: chain(MaxPool((2, 3), (1, 2), (1, 2), (0, 2)), shape=(3, 5, 4),
                                                entry=Affine(0.1, 9, 6, signed=False))),
+    GraphCase("two beside each other", lambda: joined(
+        add(F(7, 2)), (MaxPool((2, 2), (2, 2), (0, 0), (0, 0)),), (MaxPool((3, 3), (2, 2), (1, 1), (1, 1)),),
+        shape=(6, 4, 5), entry=IN)),
+    GraphCase("beside what it pools", lambda: joined(
+        add(F(7, 2)), (Pad((1, 1), (1, 1), (1, 1), 0), MaxPool((3, 3), (1, 1), (0, 0), (0, 0))), (),
+        shape=(3, 4, 2), entry=IN)),
+    GraphCase("and up again, beside what it pools", lambda: joined(
+        add(F(7, 2)), (MaxPool((2, 2), (2, 2), (0, 0), (0, 0)), Upsample((2, 2))), (), shape=(4, 4, 2), entry=IN)),
     GraphCase("padding of more than half", lambda: chain(MaxPool((4,), (3,), (3,), (2,)), shape=(5, 2))),
 ]  # fmt: skip

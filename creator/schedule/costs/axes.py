@@ -30,17 +30,17 @@ def _pools(parts: Parts, op: Op, x: TensorType, lanes: Lanes, widths: list[int],
     for axis, width in zip(each, widths, strict=False):
         assert isinstance(axis, PoolAxis)
         counted = [axis.inner, axis.kernel] + ([] if axis.aligned else [axis.length + axis.flush])
-        _counters(parts, counted, axis.stages)
+        flags = 4 + axis.kept + (address_bits(axis.inner) if axis.remembers else 0)
+        _counters(parts, counted, flags * axis.stages)
         results = lanes.input * axis.kept * width
-        parts.luts["add"] += results
-        parts.luts["choose"] += results * (2 if axis.shifts else 1)
-        parts.ffs["operand"] += lanes.input * bits * max(1, axis.stages - 1)
-        parts.ffs["round"] += lanes.input * width
+        parts.luts["add"] += results * (3 if axis.shifts else 2)
+        # The value, in as many stages as wait for what is kept; the result.
+        parts.ffs["round"] += lanes.input * (bits * max(1, axis.stages - 1) + (width if axis.kept else 0))
         if axis.remembers:
             parts.ram(1 << address_bits(axis.inner), results)
-            parts.ffs["operand"] += 2 * results
+            parts.ffs["round"] += results
         else:
-            parts.ffs["held"] += results * axis.inner
+            parts.ffs["round"] += results * axis.inner
         bits = width
 
 
@@ -50,10 +50,11 @@ def upsample_cost(parts: Parts, op: Upsample, x: TensorType, interval: Interval,
     _between(parts, len(each), beat)
     for axis in each:
         assert isinstance(axis, RepeatAxis)
-        _counters(parts, [axis.inner, axis.times], axis.stages)
-        parts.ffs["operand"] += beat
+        _counters(parts, [axis.inner, axis.times], 3 * axis.stages + 3)
         if axis.remembers:
             parts.ram(1 << address_bits(axis.inner), beat)
+        else:
+            parts.ffs["round"] += beat
 
 
 def pad_cost(parts: Parts, op: Pad, x: TensorType, interval: Interval, lanes: Lanes) -> None:
@@ -62,19 +63,20 @@ def pad_cost(parts: Parts, op: Pad, x: TensorType, interval: Interval, lanes: La
     _between(parts, len(each), beat)
     for axis in each:
         assert isinstance(axis, SpreadAxis)
-        _counters(parts, [axis.inner, axis.positions, axis.step], 2)
-        parts.luts["choose"] += beat
-        parts.ffs["held"] += beat
-        parts.ffs["round"] += beat
+        _counters(parts, [axis.inner, axis.positions, axis.step], 5)
+        parts.luts["add"] += beat
+        parts.ffs["round"] += 2 * beat
 
 
-def _counters(parts: Parts, counted: list[int], stages: int) -> None:
+def _counters(parts: Parts, counted: list[int], flags: int) -> None:
+    """Counters up to each of ``counted``, the comparisons that end them, and flags in registers."""
     bits = sum(address_bits(count) for count in counted if count > 1)
     parts.luts["stream"] += 1
-    parts.luts["counter"] += bits
-    parts.ffs["control"] += bits + 3 * stages
+    parts.luts["counter"] += 2 * bits
+    parts.ffs["control"] += bits + flags
 
 
 def _between(parts: Parts, axes: int, bits: int) -> None:
     if axes > 1:
-        parts.stream_register(bits)
+        parts.luts["add"] += bits
+        parts.ffs["round"] += 2 * bits + 4
