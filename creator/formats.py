@@ -276,3 +276,13 @@ def check_wrap(fmt: FixedPoint, overflow: Overflow) -> Overflow:
 def bits_for(low: int, high: int) -> int:
     """The width of the narrowest two's complement number that holds every integer from ``low`` to ``high``."""
     return max((~low if low < 0 else low).bit_length(), (~high if high < 0 else high).bit_length()) + 1
+
+
+def shares(amounts: IntArray, output: FixedPoint) -> IntArray:
+    """``amounts`` over their sum along the last axis, as codes of ``output``: to nearest, ties up, then limited.
+
+    Amounts are 0 or more, not all of them 0; their sum, shifted left by the fractional bits and one more, fits int64.
+    """
+    sums = amounts.sum(axis=-1, keepdims=True)
+    quotients: IntArray = ((amounts << (output.frac_bits + 1)) + sums) // (2 * sums)
+    return np.minimum(quotients, output.max_code)

@@ -9,7 +9,21 @@ import numpy as np
 
 from creator import FixedPoint, Graph, Overflow, Rounding
 from creator.affine import Format
-from creator.ops import Add, ArgMax, Concatenate, Linear, Multiply, Op, Polynomial, Rescale, Slice, Slope, TensorType, Top1
+from creator.ops import (
+    Add,
+    ArgMax,
+    Concatenate,
+    Linear,
+    Multiply,
+    Op,
+    Polynomial,
+    Rescale,
+    Slice,
+    Slope,
+    Softmax,
+    TensorType,
+    Top1,
+)
 
 ROUNDINGS = [rounding for rounding in Rounding if rounding is not Rounding.STOCHASTIC]
 OVERFLOWS = list(Overflow)
@@ -111,6 +125,14 @@ def _largest(op: ArgMax | Top1, source: Format, row: list[int]) -> list[int]:
     return [int(value * power(fraction)) for value in values]
 
 
+def softmax_codes(op: Softmax, row: list[int]) -> list[int]:
+    """The shares of a row's exponentials, rounded as the operation says."""
+    table = op.table.tolist()
+    entries = [table[max(row) - code] if max(row) - code < len(table) else 0 for code in row]
+    values = [rounded(Fraction(e, sum(entries)) * power(op.output.frac_bits), Rounding.HALF_UP) for e in entries]
+    return [min(value, code_range(op.output)[1]) for value in values]
+
+
 def _elementwise(op: Add | Multiply, sources: list[TensorType], values: list[np.ndarray]) -> np.ndarray:
     steps = [power(-x.format.frac_bits) for x in sources]
     found = []
@@ -146,6 +168,9 @@ def _applied_to_one(op: Op, source: TensorType, values: np.ndarray) -> np.ndarra
         return np.array(flat, dtype=np.int64).reshape(values.shape)
     if isinstance(op, Linear):
         return np.array([_linear(op, source, sample) for sample in values.tolist()], dtype=np.int64)
+    if isinstance(op, Softmax):
+        rows = [softmax_codes(op, row) for row in values.reshape(-1, source.shape[-1]).tolist()]
+        return np.array(rows, dtype=np.int64).reshape(values.shape)
     if isinstance(op, (ArgMax, Top1)):
         rows = values.reshape(-1, source.shape[-1]).tolist()
         found = [_largest(op, source.format, row) for row in rows]

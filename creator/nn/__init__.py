@@ -45,6 +45,7 @@ from creator.nn.lookup import Lookup
 from creator.nn.pool import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d
 from creator.nn.quantize import Quantize
 from creator.nn.slope import PReLU
+from creator.nn.softmax import Softmax
 from creator.nn.stubs import DeQuantStub, QuantStub, QuantWrapper
 from creator.nn.weighted import set_gradients
 from creator.quantize import Gradients, StraightThrough
@@ -95,6 +96,7 @@ __all__ = [
     "Rounding",
     "SiLU",
     "Sigmoid",
+    "Softmax",
     "Softplus",
     "StraightThrough",
     "Subtract",

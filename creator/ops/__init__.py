@@ -18,6 +18,7 @@ from creator.ops.rescale import Rescale
 from creator.ops.reshape import Reshape
 from creator.ops.slice import Slice
 from creator.ops.slope import Slope
+from creator.ops.softmax import Softmax
 from creator.ops.sumpool import SumPool
 from creator.ops.top1 import Top1
 from creator.ops.upsample import Upsample
@@ -42,6 +43,7 @@ REGISTRY: dict[str, type[Op]] = {
         Reshape,
         Slice,
         Slope,
+        Softmax,
         SumPool,
         Top1,
         Upsample,
@@ -71,6 +73,7 @@ __all__ = [
     "Reshape",
     "Slice",
     "Slope",
+    "Softmax",
     "SumPool",
     "TensorType",
     "Timing",

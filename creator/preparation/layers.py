@@ -110,7 +110,15 @@ NORMS: dict[type[torch.nn.Module], type[Any]] = {
 }
 """Normalisations, which fold into the layer before them."""
 
-ACTIVATIONS: dict[type[torch.nn.Module], Callable[[Any], nn.Lookup | nn.PReLU]] = {
+
+def _softmax(dim: Any = None, _stacklevel: int = 3, dtype: torch.dtype | None = None) -> nn.Softmax:
+    """With the arguments of torch's function; another type of the result is a TypeError, as an unknown argument is."""
+    if dtype is not None:
+        raise TypeError("a type of the result")
+    return nn.Softmax(dim)
+
+
+ACTIVATIONS: dict[type[torch.nn.Module], Callable[[Any], nn.Lookup | nn.PReLU | nn.Softmax]] = {
     torch.nn.Sigmoid: lambda _: nn.Sigmoid(),
     torch.nn.Tanh: lambda _: nn.Tanh(),
     torch.nn.SiLU: lambda _: nn.SiLU(),
@@ -122,10 +130,12 @@ ACTIVATIONS: dict[type[torch.nn.Module], Callable[[Any], nn.Lookup | nn.PReLU]] 
     torch.nn.Hardswish: lambda _: nn.HardSwish(),
     torch.nn.LeakyReLU: lambda module: nn.LeakyReLU(module.negative_slope),
     torch.nn.PReLU: lambda module: _prelu(module),
+    torch.nn.Softmax: lambda module: nn.Softmax(module.dim),
+    torch.nn.Softmax2d: lambda _: nn.Softmax(-3),
 }
-"""PReLU, and activations that become tables, in a fixed range: sigmoid 0 ... 1, tanh -1 ... 1, others up to -8 ... 8."""
+"""PReLU, and activations with a fixed range: sigmoid and softmax 0 ... 1, tanh -1 ... 1, other tables up to -8 ... 8."""
 
-FUNCTIONS: dict[Any, Callable[..., nn.Lookup]] = {
+FUNCTIONS: dict[Any, Callable[..., nn.Lookup | nn.Softmax]] = {
     **dict.fromkeys((torch.sigmoid, F.sigmoid, "sigmoid"), nn.Sigmoid),
     **dict.fromkeys((torch.tanh, F.tanh, "tanh"), nn.Tanh),
     **dict.fromkeys((torch.exp, "exp"), nn.Exp),
@@ -136,6 +146,7 @@ FUNCTIONS: dict[Any, Callable[..., nn.Lookup]] = {
     F.mish: lambda inplace=False: nn.Mish(),
     F.hardsigmoid: lambda inplace=False: nn.HardSigmoid(),
     F.hardswish: lambda inplace=False: nn.HardSwish(),
+    **dict.fromkeys((torch.softmax, F.softmax, "softmax"), _softmax),
     F.leaky_relu: lambda negative_slope=0.01, inplace=False: nn.LeakyReLU(negative_slope),
 }
 """The same as functions, with the arguments that follow the input."""

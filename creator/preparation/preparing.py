@@ -207,7 +207,11 @@ class _Preparation:
                 self._average(path, module, qconfig)
         elif type(module) in ACTIVATIONS:
             self._refuse_in_place(node, getattr(module, "inplace", False), path)
-            self._replace(path, ACTIVATIONS[type(module)](module).train(module.training))
+            try:
+                made = ACTIVATIONS[type(module)](module)
+            except CreatorError as error:
+                raise CreatorError(error.what, path, error.hint) from None
+            self._replace(path, made.train(module.training))
         elif _stub(module):
             entry = _stub(module) == "QuantStub"
             qconfig = self._qconfig(path, module) if entry else None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from creator.ops import ArgMax, Concatenate, Conv, Linear, Permute, Slice, Top1, beats
+from creator.ops import ArgMax, Concatenate, Conv, Linear, Permute, Slice, Softmax, Top1, beats
 from creator.ops.argmax import Comparison
 from creator.schedule.movement import (
     LONG,
@@ -45,6 +45,10 @@ def core_parts(core: Core) -> list[Part]:
         return [StoredCore(core.input_type.size, 1, 2, rigid=False, row=1)]
     if core.sweeps:
         return [part for axis in core.sweeps for part in (StreamRegister(), moves_of(axis))][1:]
+    if isinstance(op, Softmax):
+        found, each = Comparison(core.input_type, lanes), (op.entry_stages(core.input_type, lanes), op.division_stages)
+        front: list[Part] = [Pipeline(found.levels, 1, rigid=False)] if found.levels else []
+        return [*front, *(StoredCore(found.words, 1, stages, rigid=False, row=1) for stages in each)]
     if isinstance(op, (ArgMax, Top1)):
         return [Pipeline(core.timing.delay, Comparison(core.input_type, lanes).words, rigid=False)]
     if isinstance(op, Concatenate) and lanes.input == lanes.output:

@@ -16,6 +16,7 @@ from creator.nn.slots import FloatOutput
 from creator.tracing.activations import lined_op, lookup_op, prelu_op
 from creator.tracing.pooling import SPATIAL
 from creator.tracing.requantized import Context, rescale_op
+from creator.tracing.rows import argmax_op, softmax_op, top1_op
 from creator.tracing.weighted import weighted_ops
 
 Handler = Callable[[Any, Context], "ops.Op | Sequence[ops.Op]"]
@@ -73,16 +74,6 @@ def _bound(value: float, fmt: Format, end: int) -> int:
     return code
 
 
-def argmax_op(module: nn.ArgMax, context: Context) -> ops.Op:
-    """The index of the largest element of each row."""
-    return ops.ArgMax()
-
-
-def top1_op(module: nn.Top1, context: Context) -> ops.Op:
-    """The largest element of each row, and its index."""
-    return ops.Top1()
-
-
 MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.Quantize: quantize_op,
     nn.Linear: weighted_ops,
@@ -93,6 +84,7 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.BatchNorm1d: relu_op,  # never called: lowered together with the layer before it
     nn.BatchNorm2d: relu_op,
     nn.ArgMax: argmax_op,  # these along an axis: see tracing/rows.py
+    nn.Softmax: softmax_op,
     nn.Top1: top1_op,
     nn.Add: relu_op,  # these with several inputs: see tracing/joins.py
     nn.Concatenate: relu_op,
@@ -138,6 +130,8 @@ _HINTS: dict[type[torch.nn.Module], str] = {
     torch.nn.BatchNorm1d: "use creator.nn.BatchNorm1d",
     torch.nn.BatchNorm2d: "use creator.nn.BatchNorm2d",
     torch.nn.Sigmoid: "use creator.nn.Sigmoid",
+    torch.nn.Softmax: "use creator.nn.Softmax",
+    torch.nn.Softmax2d: "use creator.nn.Softmax(-3)",
     torch.nn.Tanh: "use creator.nn.Tanh",
     torch.nn.SiLU: "use creator.nn.SiLU",
     torch.nn.GELU: "use creator.nn.GELU",
@@ -164,6 +158,7 @@ FUNCTION_HINTS = {
     "hardswish": "use creator.nn.HardSwish",
     "leaky_relu": "use creator.nn.LeakyReLU",
     "prelu": "use creator.nn.PReLU",
+    "softmax": "use creator.nn.Softmax",
     "linear": "use creator.nn.Linear",
 }
 """What to use in place of functions that are not supported."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
-from creator import nn
+from creator import nn, ops
+from creator.affine import Affine
 from creator.errors import CreatorError
 from creator.graph import Builder
+from creator.nn.softmax import exponential
 from creator.ops import ArgMax, Op
+from creator.ops.softmax import MAX_TABLE
 from creator.tracing.layout import Value, natural, permuted, reshaped
 from creator.tracing.requantized import Context
 
-ROWS = (nn.ArgMax, nn.Top1)
+ROWS = (nn.ArgMax, nn.Softmax, nn.Top1)
 """Modules with an axis ``dim``."""
 
 ARG_MAX = {torch.argmax, "argmax"}
@@ -72,3 +76,33 @@ def _last(builder: Builder, value: Value, axis: int, paths: tuple[str, ...]) -> 
     order = (*(other for other in range(len(value.shape)) if other != axis), axis)
     moved = natural(builder, permuted(builder, value, order, paths), paths)
     return moved.name, tuple(order.index(place) for place in range(len(order)))
+
+
+def argmax_op(module: nn.ArgMax, context: Context) -> ops.Op:
+    """The index of the largest element of each row."""
+    return ops.ArgMax()
+
+
+def top1_op(module: nn.Top1, context: Context) -> ops.Op:
+    """The largest element of each row, and its index."""
+    return ops.Top1()
+
+
+def softmax_op(module: nn.Softmax, context: Context) -> ops.Op:
+    """A table of exponentials, as far as they are not zero, and a division."""
+    fmt = context.input.format
+    if isinstance(fmt, Affine):
+        raise CreatorError(f"a softmax of {fmt} is not supported", hint="give the layer before a FixedPoint")
+    grid = module.grid(context.input.shape[-1])
+    entries: list[int] = []
+    for difference in range(fmt.max_code - fmt.min_code + 1):
+        entry = exponential(difference * fmt.step, grid)
+        if entry == 0:
+            break
+        if difference == MAX_TABLE:
+            raise CreatorError(
+                f"a table of exponentials for {fmt} has more than {MAX_TABLE} entries",
+                hint="put nn.Quantize with fewer fractional bits before it",
+            )
+        entries.append(entry)
+    return ops.Softmax(np.array(entries), module.output_format)

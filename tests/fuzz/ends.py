@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from hypothesis import strategies as st
 
 from creator import FixedPoint, Graph
 from creator.graph import Builder
-from creator.ops import ArgMax, Op, Reshape, TensorType, Top1
+from creator.ops import ArgMax, Op, Reshape, Softmax, TensorType, Top1
 from creator.passes import OPTIMISE, run_passes
 from tests import oracle
 from tests.fuzz.draws import FRAME_BEATS, Draws
@@ -49,10 +50,17 @@ class Ends(Draws):
         self.add(Reshape((size,) if rows == 1 else (rows, size // rows)))
 
     def end(self) -> None:
-        makers: list[Callable[[], Op]] = [ArgMax, Top1]
+        makers: list[Callable[[], Op]] = [ArgMax, Top1, self.softmax]
         if self.chance(20):
             self.regroup()
         self.add(self.pick(makers)())
+
+    def softmax(self) -> Softmax:
+        """Any falling table, mostly shorter than the differences."""
+        entries = np.sort(self.bulk().integers(0, self.pick([1, 7, 300, 1 << 14]), self.whole(1, 40), endpoint=True))[::-1]
+        bits = self.whole(1, 10)
+        output = F(bits, self.whole(0, 9), signed=self.chance(30))
+        return Softmax(np.maximum(entries, [1, *[0] * (len(entries) - 1)]), output)
 
     def graph(self) -> Graph:
         """A graph that no pass has touched."""

@@ -92,8 +92,9 @@ def test_prelu_keeps_its_parameter_and_gets_a_format_that_holds_it():
 
 
 def test_every_activation_is_tested():
-    assert {type(module) for module, _ in MODULES} | {torch.nn.PReLU} == set(ACTIVATIONS)
-    assert {type(layer) for _, layer in CALLS} == {type(make()) for make in FUNCTIONS.values()}
+    assert {type(module) for module, _ in MODULES} | {torch.nn.PReLU, torch.nn.Softmax, torch.nn.Softmax2d} == set(ACTIVATIONS)
+    others = {torch.softmax, F.softmax, "softmax"}
+    assert {type(layer) for _, layer in CALLS} == {type(make()) for key, make in FUNCTIONS.items() if key not in others}
 
 
 @pytest.mark.parametrize(
@@ -121,3 +122,37 @@ def test_a_change_in_place_that_another_reader_sees_is_refused(function):
 
     with pytest.raises(CreatorError, match="changes in place a value that is read elsewhere"):
         creator.prepare(Twice(function), x())
+
+
+@pytest.mark.parametrize(
+    ("function", "dim"),
+    [
+        (torch.nn.Softmax(1), 1),
+        (torch.nn.Softmax(-1), -1),
+        (lambda x: torch.softmax(x, 1), 1),
+        (lambda x: F.softmax(x, dim=-1), -1),
+        (lambda x: x.softmax(-1), -1),
+    ],
+)
+def test_softmax_becomes_that_of_creator(function, dim):
+    model = prepared(function)
+    (found,) = [module for module in model.modules() if isinstance(module, nn.Softmax)]
+    assert found.dim == dim
+    assert creator.trace(model, (5,)).nodes[-1].op.name == "softmax"
+
+
+def test_a_softmax_over_channels_of_images():
+    model = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 1), torch.nn.Softmax2d())
+    images = torch.randn(4, 2, 3, 3, generator=seeded(2))
+    model = creator.convert(creator.calibrate(creator.prepare(model, images), [images]))
+    names = [node.op.name for node in creator.trace(model, (2, 3, 3)).nodes]
+    assert names[-2:] == ["softmax", "permute"]
+
+
+def test_a_softmax_along_what_is_no_axis_is_refused():
+    with pytest.raises(CreatorError, match=r"^function: dim=0 is not an axis of a sample"):
+        prepared(torch.nn.Softmax(0))
+    with pytest.raises(CreatorError, match=r"^softmax: dim=0 is not an axis of a sample"):
+        prepared(lambda x: torch.softmax(x, 0))
+    with pytest.raises(CreatorError, match=r"^softmax: these arguments are not supported"):
+        prepared(lambda x: torch.softmax(x, 1, dtype=torch.float64))

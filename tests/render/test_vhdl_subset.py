@@ -142,6 +142,7 @@ def test_there_is_something_to_scan() -> None:
     assert len(RENDERED) > 100
     assert set(STATIC) == {
         "creator_ram.vhd",
+        "creator_row_store.vhd",
         "creator_ring.vhd",
         "creator_stream_fifo.vhd",
         "creator_stream_fork.vhd",

@@ -10,6 +10,7 @@ import torch
 
 import creator
 from creator import CreatorError, FixedPoint, Graph, nn
+from creator.affine import Affine
 from creator.graph.vectors import check_vectors
 
 IN = FixedPoint(3, 1)
@@ -73,6 +74,29 @@ def test_modules() -> None:
     assert names(graph) == ["linear", "top1"]
     assert graph.output_shape == (2,)
     assert graph.output_format == FixedPoint(8, 4)
+
+
+def test_softmax_has_a_table_as_far_as_it_is_not_zero() -> None:
+    graph = same(Sequential(nn.Quantize(FixedPoint(8, 4)), nn.Softmax()), (10,))
+    (node,) = graph.nodes
+    table = node.op.table.tolist()
+    assert table[0] == 2**14
+    assert table[-1] == 1
+    assert len(table) == 167  # exp(-166 / 16) * 2**14 is over 1/2
+    assert graph.output_format == FixedPoint(8, 8, signed=False)
+    assert names(same(Sequential(nn.Quantize(IN), nn.Softmax(1)), (3, 4))) == ["permute", "softmax", "permute"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "what"),
+    [
+        (FixedPoint(16, 12), "a table of exponentials for fixed<16,12> has more than 4096 entries"),
+        (Affine(0.1, 3, 8), "a softmax of affine<"),
+    ],
+)
+def test_a_softmax_without_a_table_is_refused(entry, what: str) -> None:
+    with pytest.raises(CreatorError, match=f"^1: {what}"):
+        creator.trace(Sequential(nn.Quantize(entry), nn.Softmax()), (4,))
 
 
 @pytest.mark.parametrize(

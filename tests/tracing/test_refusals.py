@@ -68,7 +68,7 @@ def custom(forward, where: str, what: str, hint: str = "hint: ") -> None:
         (torch.nn.Tanh(), "use creator.nn.Tanh"),
         (torch.nn.SiLU(), "use creator.nn.SiLU"),
         (torch.nn.BatchNorm1d(4), "use creator.nn.BatchNorm1d"),
-        (torch.nn.Softmax(1), "creator.nn has"),
+        (torch.nn.Softmax(1), "use creator.nn.Softmax"),
         (torch.nn.CELU(), "creator.nn has"),
         (torch.nn.MaxPool3d(2), "creator.nn has"),
     ],

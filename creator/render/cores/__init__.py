@@ -24,6 +24,7 @@ from creator.ops import (
     Rescale,
     Slice,
     Slope,
+    Softmax,
     SumPool,
     Top1,
     Upsample,
@@ -44,6 +45,7 @@ from creator.render.cores.quantize import render_quantize
 from creator.render.cores.rescale import render_rescale
 from creator.render.cores.slice import render_slice
 from creator.render.cores.slope import render_slope
+from creator.render.cores.softmax import render_softmax
 from creator.render.names import Names
 from creator.render.values import Identifier
 from creator.schedule import Core
@@ -65,6 +67,7 @@ _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
     Rescale: render_rescale,
     Slice: render_slice,
     Slope: render_slope,
+    Softmax: render_softmax,
     SumPool: render_sumpool,
     Upsample: render_upsample,
     Top1: render_comparison,

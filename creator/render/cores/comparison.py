@@ -12,7 +12,7 @@ from creator.schedule.rom import address_bits
 
 
 @dataclass(frozen=True)
-class _Level:
+class Level:
     """Comparisons by pairs of ``source_terms`` terms, the last one left over where they are odd.
 
     In a short beat the pairs from ``present`` on have no right one. ``keeps``: whether anything reads the larger values.
@@ -25,26 +25,31 @@ class _Level:
 
     @property
     def before(self) -> int:
+        """The level before it."""
         return self.number - 1
 
     @property
     def pairs(self) -> int:
+        """Comparisons."""
         return self.source_terms // 2
 
     @property
     def odd(self) -> int:
+        """Whether a term is left over, 1 or 0."""
         return self.source_terms % 2
 
     @property
     def terms(self) -> int:
+        """What it leaves."""
         return self.pairs + self.odd
 
 
-def _levels(found: Comparison, keeps: bool) -> list[_Level]:
-    levels: list[_Level] = []
+def levels_of(found: Comparison, keeps: bool) -> list[Level]:
+    """The levels for the elements of a row in a beat; ``keeps``: whether anything reads the largest element itself."""
+    levels: list[Level] = []
     terms, remainder = found.terms, found.remainder
     for number in range(1, found.levels + 1):
-        levels.append(_Level(number, terms, remainder // 2, keeps or number < found.levels))
+        levels.append(Level(number, terms, remainder // 2, keeps or number < found.levels))
         terms, remainder = levels[-1].terms, remainder - remainder // 2
     return levels
 
@@ -53,7 +58,7 @@ def render_comparison(files: CoreFiles, op: ArgMax | Top1) -> None:
     """Renders the core's entities."""
     core, x = files.core, files.core.input_type
     found, scores = Comparison(x, core.lanes), isinstance(op, Top1)
-    levels = _levels(found, scores or found.words > 1)
+    levels = levels_of(found, scores or found.words > 1)
     index_bits = index_format(x).total_bits
     shared = {
         "kind": Identifier("signed" if x.format.signed else "unsigned"),
@@ -61,7 +66,13 @@ def render_comparison(files: CoreFiles, op: ArgMax | Top1) -> None:
         # Up to which level a short beat makes a difference.
         "masks": max((level.number for level in levels if level.present < level.pairs), default=0),
     }
-    part = {"input_format": x.format, "levels": levels, "remainder": found.remainder, "keeps": scores or found.words > 1}
+    part = {
+        "input_format": x.format,
+        "levels": levels,
+        "remainder": found.remainder,
+        "keeps": scores or found.words > 1,
+        "places": True,
+    }
     largest = files.part("largest", "largest", shared | part) if levels else None
     joined = found.words > 1 and found.levels > 0 and found.terms == 1 << found.levels
     score_shift, index_shift = (op.shift(x), core.node.type.format.frac_bits) if isinstance(op, Top1) else (0, 0)

@@ -25,6 +25,7 @@ from creator.ops import (
     Rescale,
     Slice,
     Slope,
+    Softmax,
     SumPool,
     TensorType,
     Top1,
@@ -38,6 +39,7 @@ from creator.schedule.costs.linear import linear_cost
 from creator.schedule.costs.polynomial import polynomial_cost
 from creator.schedule.costs.rescale import rescale_cost
 from creator.schedule.costs.slope import slope_cost
+from creator.schedule.costs.softmax import softmax_cost
 from creator.schedule.costs.windows import conv_cost, permute_cost
 from creator.schedule.parts import Parts
 
@@ -57,6 +59,7 @@ _COSTS: dict[type[Op], Cost] = {
     Rescale: rescale_cost,
     Slice: slice_cost,
     Slope: slope_cost,
+    Softmax: softmax_cost,
     SumPool: sumpool_cost,
     Upsample: upsample_cost,
     Top1: comparison_cost,
