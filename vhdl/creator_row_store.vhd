@@ -1,7 +1,7 @@
 -- creator_row_store: two banks of a memory. A row goes into one, and comes out again, once it is whole, while the next one goes
 -- into the other. What stands at in_side with a row's last beat comes out with every beat of it.
 -- The read side is a pipeline's first stage, which moves where enable is 1: out_valid tells whether there is a beat in it.
--- in_ready comes from a register. One beat a cycle passes. Beats are counted; in_first tells whether the next one is the first of a row.
+-- in_ready comes from a register. One beat a cycle passes. Beats are counted; in_first tells whether a row's first is the next.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;
