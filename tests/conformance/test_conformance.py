@@ -6,6 +6,7 @@ A case that is a graph from the start has no model; exact arithmetic on Python's
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,11 +82,18 @@ def test_vhdl_at_full_speed(case: Case | GraphCase, op: str, built, count) -> No
     count(run)
 
 
-@pytest.mark.parametrize(("case", "op"), ALL)
-def test_vhdl_with_every_profile_of_pauses(case: Case | GraphCase, op: str, built, count) -> None:
+PLACE = {id(param.values[0]): place for place, param in enumerate(ALL)}
+"""In turn, each case meets some of the profiles and resets in `make test`, and all of them in `make test-all`."""
+SOME = 3
+NAMES = tuple(PROFILES)
+RESET_RUNS = ((1, 0), ("none", RESETS), (2, 0), ("random", RESETS))
+
+
+def pause(case: Case | GraphCase, built, count, profiles: Sequence[str]) -> None:
+    """Simulates the case with each of the profiles of pauses."""
     graph, _, folder = built(case)
     x = check_vectors(graph, VECTORS // 4, seed=3)
-    for profile in PROFILES:
+    for profile in profiles:
         run = creator.simulate(folder, x, bench="vhdl", stalls=profile)
         assert run.mismatches == 0, f"{profile}: {run.first}"
         assert run.compared >= len(x) * graph.output_type.size
@@ -93,13 +101,35 @@ def test_vhdl_with_every_profile_of_pauses(case: Case | GraphCase, op: str, buil
 
 
 @pytest.mark.parametrize(("case", "op"), ALL)
-def test_vhdl_after_resets_in_each_of_the_first_cycles_and_in_mid_frame(case: Case | GraphCase, op: str, built, count) -> None:
+def test_vhdl_with_some_profiles_of_pauses(case: Case | GraphCase, op: str, built, count) -> None:
+    pause(case, built, count, [NAMES[(SOME * PLACE[id(case)] + i) % len(NAMES)] for i in range(SOME)])
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize(("case", "op"), ALL)
+def test_vhdl_with_every_profile_of_pauses(case: Case | GraphCase, op: str, built, count) -> None:
+    pause(case, built, count, NAMES)
+
+
+def reset(case: Case | GraphCase, built, count, runs: Sequence[tuple[int | str, int]]) -> None:
+    """Simulates the case with resets in each of the first cycles, and in the middle of a frame."""
     graph, _, folder = built(case)
     x = check_vectors(graph, VECTORS // 4, seed=4)
     # More than a frame and a half, so that stages and stream registers are full when the reset comes.
     cut = min(graph.input_type.size * 3 // 2 + 16, x.size - 1)
-    for stalls, resets in ((1, 0), (2, 0), ("none", RESETS), ("random", RESETS)):
+    for stalls, resets in runs:
         run = creator.simulate(folder, x, bench="vhdl", stalls=stalls, interrupt=cut, resets=resets)
         assert run.mismatches == 0, run.first
         assert run.compared >= len(x) * graph.output_type.size
         count(run)
+
+
+@pytest.mark.parametrize(("case", "op"), ALL)
+def test_vhdl_after_resets(case: Case | GraphCase, op: str, built, count) -> None:
+    reset(case, built, count, RESET_RUNS[:2] if PLACE[id(case)] % 2 else RESET_RUNS[2:])
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize(("case", "op"), ALL)
+def test_vhdl_after_every_kind_of_reset(case: Case | GraphCase, op: str, built, count) -> None:
+    reset(case, built, count, RESET_RUNS)
