@@ -150,28 +150,28 @@ class Ring:
         """Rows and columns of padding behind the sample."""
         return self._pair(self.window.after, 0)
 
-    @property
+    @cached_property
     def places(self) -> tuple[int, int]:
         """Rows of windows, and windows in each."""
         return self._pair(self.window.places, 1)
 
-    @property
+    @cached_property
     def frame(self) -> int:
         """Beats of a sample."""
         return math.prod(self.size) * self.beats
 
-    @property
+    @cached_property
     def row(self) -> int:
         """Beats of a row."""
         return self.size[1] * self.beats
 
-    @property
+    @cached_property
     def span(self) -> int:
         """Beats from a window's first to its last: what has to be there before it is read."""
         (rows, columns), (down, right) = self.kernel, self.dilation
         return (rows - 1) * down * self.row + ((columns - 1) * right + 1) * self.beats
 
-    @property
+    @cached_property
     def depth(self) -> int:
         """Beats that it holds: a window's span, and what arrives while that window is read, which the next one needs."""
         return self.span + min(self.stride[1] * self.beats, self.frame)
@@ -181,7 +181,7 @@ class Ring:
         """How far the base of a frame's first window lies before the frame: its padding."""
         return self.before[0] * self.row + self.before[1] * self.beats
 
-    @property
+    @cached_property
     def jump(self) -> Jump:
         """How the base moves on."""
         (rows, columns), (down, right) = self.places, self.stride

@@ -65,11 +65,12 @@ class Pipeline(Part):
 
     def __init__(self, stages: int, words: int, rigid: bool) -> None:
         self.words, self.word, self.rigid = words, 0, rigid
-        self.stages = [False] * stages
+        self.stages = stages
+        self.flight = 0  # bit i: whether register i holds something
 
     @property
     def valid(self) -> bool:  # type: ignore[override]
-        return self.stages[-1]
+        return self.flight >> (self.stages - 1) == 1
 
     def ready(self, out_ready: bool) -> bool:
         return out_ready or not (self.rigid or self.valid)
@@ -79,10 +80,18 @@ class Pipeline(Part):
             return
         ends = arrives and self.word == self.words - 1
         self.word = (self.word + arrives) % self.words
-        self.stages = [ends, *self.stages[:-1]]
+        self.flight = (self.flight << 1 | ends) & ((1 << self.stages) - 1)
 
     def quiet(self) -> int:
-        return LONG if self.valid or not any(self.stages) else 0
+        return LONG if self.valid or not self.flight else self.stages - self.flight.bit_length()
+
+    def quiet_while(self, issuing: bool) -> int:
+        """:meth:`quiet` where something goes in every cycle, or nothing: until a row of it ends, too."""
+        quiet = self.quiet()
+        return min(quiet, self.words - 1 - self.word) if issuing and not self.valid else quiet
+
+    def skip(self, cycles: int) -> None:
+        self.flight <<= 0 if self.valid else cycles
 
 
 class StoredCore(Part):
@@ -119,14 +128,13 @@ class StoredCore(Part):
             self.read_bank ^= 1
 
     def quiet(self) -> int:
-        if any(self.pipeline.stages):
-            return self.pipeline.quiet()
-        return self.pipeline.words - 1 - self.pipeline.word if self.full[self.read_bank] else LONG
+        return self.pipeline.quiet_while(issuing=self.full[self.read_bank])
 
     def skip(self, cycles: int) -> None:
         if self.full[self.read_bank] and not self.valid:
             self.pipeline.word += cycles
             self._issue(cycles)
+        self.pipeline.skip(cycles)
 
 
 class WindowCore(Part):
@@ -180,14 +188,13 @@ class WindowCore(Part):
         self.behind += 1
 
     def quiet(self) -> int:
-        if any(self.pipeline.stages):
-            return self.pipeline.quiet()
-        return self.pipeline.words - 1 - self.pipeline.word if self.available else LONG
+        return self.pipeline.quiet_while(issuing=self.available)
 
     def skip(self, cycles: int) -> None:
         if self.available and not self.valid:
             self.pipeline.word += cycles
             self._issue(cycles)
+        self.pipeline.skip(cycles)
 
 
 class Queue(Part):
@@ -352,7 +359,7 @@ class Sieve(Pipeline):
     def clock(self, arrives: bool, out_ready: bool) -> None:
         start, stop = self.kept
         if self.ready(out_ready):
-            self.stages = [arrives and start <= self.place < stop]
+            self.flight = int(arrives and start <= self.place < stop)
             self.place = (self.place + arrives) % self.run
 
 
