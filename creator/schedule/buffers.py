@@ -3,7 +3,7 @@
 A value that two branches read comes to the operation that joins them at different times. Until the later operand is there the
 earlier one waits in a queue; without one the fork would wait for it, and with it the branch that the operation waits for.
 
-**So that nothing hangs**, whatever pauses come from outside: let ``n`` be the beats of the network's input from which the
+**So that nothing hangs**, whatever pauses come from outside: let ``n`` be the beats of the forked value from which the
 operation can take its ``k``-th beat, fewer being too few. All that the shorter branch gives before it has taken its part of
 those ``n`` beats has to find a place before the ``k``-th beat is taken, less the ``k - 1`` that were taken before. A queue
 holds the most of that over a frame. If it is full, all that its operation waits for has come in, so that the wait ends. Times
@@ -48,7 +48,7 @@ def with_queues(plan: Plan) -> Plan:
     joins = [places for places in joins if len(places) > 1]
     if not joins:
         return plan
-    least = never_full(plan)
+    least = dict.fromkeys((place for places in joins for place in places), 0) | never_full(plan)
     words = {place: LONG for places in joins for place in places}
     pace, streams = _pace(plan, words)
     for places in joins:
@@ -115,34 +115,53 @@ def _lasting(plan: Plan, pace: int) -> tuple[Streams | None, int]:
 
 def never_full(plan: Plan) -> dict[Place, int]:
     """Beats that the queue before each operand of a join has to hold so that nothing hangs, whatever pauses there are."""
-    count = np.arange(beats(plan.graph.input_type.size, plan.input_lanes) + 1)
-    # By stream, once 0, 1, ... beats of a frame have come into the network: how many there are in the end, and how many at
-    # least, where every part holds the last beat that it has taken.
-    there: dict[str, tuple[IntArray, IntArray]] = {plan.graph.input: (count, count)}
+    least: dict[Place, int] = {}
+    sizes = {plan.graph.input: beats(plan.graph.input_type.size, plan.input_lanes)}
+    sizes |= {core.node.name: beats(core.node.type.size, core.lanes.output) for core in plan.cores}
+    for fork, readers in plan.readers.items():
+        if len(readers) > 1:
+            for place, count in _behind(plan, fork, sizes[fork]).items():
+                least[place] = max(least.get(place, 0), count)
+    return least
+
+
+def _behind(plan: Plan, fork: str, size: int) -> dict[Place, int]:
+    """What :func:`never_full` says for a frame of ``size`` beats that comes to one fork."""
+    count = np.arange(size + 1)
+    # By stream, once 0, 1, ... beats have come to the fork: how many there are in the end, and how many at least, where every
+    # part holds the last beat that it has taken.
+    there: dict[str, tuple[IntArray, IntArray]] = {fork: (count, count)}
     least: dict[Place, int] = {}
     for index, core in enumerate(plan.cores):
-        arrived, forced = [], []
-        for feed in core.feeds:
-            most, fewest = there[feed.source]
+        if not any(feed.source in there for feed in core.feeds):
+            continue
+        streams = [there.get(feed.source) or _all_there(feed, size) for feed in core.feeds]
+        ends = []
+        for feed, (most, fewest) in zip(core.feeds, streams, strict=True):
             for part in feed_parts(feed):
                 most, fewest = _through(part, most, fewest)
-            arrived.append(most)
-            forced.append(fewest)
+            ends.append((most, fewest))
         if len(core.feeds) == 1:
-            most, fewest = arrived[0], forced[0]
+            (most, fewest) = ends[0]
             for part in core_parts(core):
                 most, fewest = _through(part, most, fewest)
             there[core.node.name] = most, fewest
             continue
         (part,) = core_parts(core)
-        taken = part.taken(arrived)
+        taken = part.taken([most for most, _ in ends])
         results = part.results(taken)
         there[core.node.name] = results, results
-        for operand, feed in enumerate(core.feeds):
-            most, fewest = there[feed.source]
-            gone = _before_adapter(feed, most, taken[operand])
-            least[index, operand] = int((fewest[1:] - gone[:-1]).max())
+        for operand, (feed, (most, fewest)) in enumerate(zip(core.feeds, streams, strict=True)):
+            if feed.source in there:
+                gone = _before_adapter(feed, most, taken[operand])
+                least[index, operand] = int((fewest[1:] - gone[:-1]).max())
     return least
+
+
+def _all_there(feed: Feed, size: int) -> tuple[IntArray, IntArray]:
+    """A frame that has come on another way than from the fork, as far as it can matter."""
+    whole = np.full(size + 1, beats(feed.type.size, feed.stream_lanes))
+    return whole, whole
 
 
 def _through(part: Part, most: IntArray, fewest: IntArray) -> tuple[IntArray, IntArray]:

@@ -84,13 +84,14 @@ class _Element:
 class Streams:
     """All parts of a plan, wired; stream 0 is the network's input, ``output`` its output.
 
-    ``fifos`` are its queues, by the indices of a core and of its operand; ``place`` is how many beats of a frame have come in.
+    ``fifos`` are its queues, by the indices of a core and of its operand; ``place`` is how many beats of a frame have come in,
+    ``accepts`` whether the output is taken.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.elements: list[_Element] = []
         self.fifos: dict[tuple[int, int], Fifo] = {}
-        self.count, self.place = 1, 0
+        self.count, self.place, self.accepts = 1, 0, True
         branches: dict[tuple[int, int], int] = {}
         self._fork(plan.readers[plan.graph.input], 0, branches)
         for index, core in enumerate(plan.cores):
@@ -124,9 +125,9 @@ class Streams:
         branches.update(zip(readers, outs, strict=True))
 
     def look(self, offers: bool) -> list[bool]:
-        """The streams on which a beat moves in this cycle, if the input offers one or not; the output is always taken."""
+        """The streams on which a beat moves in this cycle, if the input offers one or not."""
         valids, readies = self.valids, self.readies
-        valids[0], readies[self.output] = offers, True
+        valids[0], readies[self.output] = offers, self.accepts
         for element in self.elements:
             if element.part is not None:
                 valids[element.outs[0]] = element.part.valid

@@ -77,7 +77,14 @@ class Draws:
         lanes: dict[str, int | list[int]] = {}
         for node in nodes:
             n, m = lowered.input_types(node)[0].size, node.type.size
-            inputs, outputs = node.op.lane_choices(lowered.input_types(node), node.type)
+            types = lowered.input_types(node)
+            pairs = node.op.lane_pairs(types)
+            if pairs is not None:
+                lanes[node.name] = list(
+                    self.pick([each for each in pairs if node.op.timing(types, each).interval <= beats])[:2]
+                )
+                continue
+            inputs, outputs = node.op.lane_choices(types, node.type)
             if outputs is None:
                 taken = min(self.lanes(n, 16, -(-n // beats)), inputs[-1])
                 lanes[node.name] = next(k for k in inputs if k >= taken)

@@ -12,7 +12,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.internal.conjecture.providers import HypothesisProvider
 
-from tests.fuzz import cnns, ends, mlps, scales
+from tests.fuzz import branches, cnns, ends, mlps, scales
 from tests.fuzz.trial import Trial
 
 KINDS: dict[str, Callable[[], st.SearchStrategy[Trial]]] = {
@@ -21,6 +21,7 @@ KINDS: dict[str, Callable[[], st.SearchStrategy[Trial]]] = {
     "large": mlps.large,
     "ends": ends.small,
     "cnn": cnns.small,
+    "branches": branches.small,
 }
 """By name, what can be explored."""
 
