@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from creator import nn
 from creator.errors import CreatorError
-from creator.importing import activations, layers, pools, shapes
+from creator.importing import activations, joins, layers, pools, shapes
 from creator.importing.formats import Weight, activation, range_of, same_range
 from creator.importing.reader import Handler, Pending, Reader, Value
 
@@ -204,9 +204,18 @@ FUNCTIONS: dict[str, Handler] = {
     "size": shapes.size,
     "getattr": shapes.attribute,
     "getitem": shapes.arithmetic(operator.getitem),
-    "mul": shapes.arithmetic(operator.mul),
+    "mul": joins.in_floating_point(nn.Multiply, operator.mul),
+    "sub": joins.in_floating_point(nn.Subtract, operator.sub),
     "floordiv": shapes.arithmetic(operator.floordiv),
-    "add": shapes.arithmetic(operator.add),
+    "add": joins.in_floating_point(nn.Add, operator.add),
+    "iadd": joins.in_floating_point(nn.Add, operator.add),
+    "add_": joins.in_floating_point(nn.Add, operator.add),
+    "cat": joins.concatenated,
+    "quantized.add": joins.quantized(nn.Add),
+    "quantized.add_relu": joins.quantized(nn.Add, rectified=True),
+    "quantized.mul": joins.quantized(nn.Multiply),
+    "quantized.mul_relu": joins.quantized(nn.Multiply, rectified=True),
+    "quantized.cat": joins.quantized_concatenation,
 }
 """By the name of the function, of the method, or of the operator; ``aten`` is left out of the latter."""
 

@@ -191,8 +191,9 @@ class Reader:
         where = self.where
         return Pending(lambda output: self.place(make(output), *inputs, where=where), where)
 
-    def quantize(self, x: Any, output: Format) -> Value:
-        """``x`` in the format ``output``: that of the layer before it, if it waits for one; else a change of format."""
+    def quantize(self, x: Any, output: Format, where: str | None = None) -> Value:
+        """``x`` in the format ``output``: that of the layer before it, if it waits for one; else a change of format, which is
+        put at ``where``."""
         if isinstance(x, Pending):
             try:
                 node = x.emit(output)
@@ -208,7 +209,7 @@ class Reader:
         layer = nn.Quantize(output, multiplier_bits=self.multiplier_bits)
         layer.input_format = x.format
         layer.check_formats()
-        where = re.sub(r"quantize_per_tensor(_default)?", "quantize", self.where)
+        where = where or re.sub(r"quantize_per_tensor(_default)?", "quantize", self.where)
         return Value(self.place(layer.eval(), x.node, where=where), output)
 
     def formatted(self, x: Any) -> tuple[torch.fx.Node, Format]:

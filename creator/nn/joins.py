@@ -6,11 +6,13 @@ import math
 
 import torch
 
+from creator.affine import MULTIPLIER_BITS, Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.nn.exact import EXACT_BITS, eval_dtype, unit_exponent
+from creator.nn.join_requantizer import JoinRequantizer
 from creator.nn.quantize import Quantize, has_format
-from creator.nn.slots import Choice
+from creator.nn.slots import Choice, with_gradient_of
 from creator.quantize import StraightThrough
 
 
@@ -25,7 +27,11 @@ class Joined(torch.nn.Module):
         rounding, overflow: how values become codes.
         ste: gradient of the rounding, masked or identity.
         gradient: format of the gradient that passes back through the layer, or ``None``.
+        multiplier_bits: width of the multipliers between arbitrary scales; see :mod:`creator.nn.join_requantizer`.
     """
+
+    sign = 1
+    """Of the second operand; 0 for a product."""
 
     def __init__(
         self,
@@ -34,9 +40,23 @@ class Joined(torch.nn.Module):
         overflow: Overflow = Overflow.SATURATE,
         ste: StraightThrough = StraightThrough.MASKED,
         gradient: FixedPoint | None = None,
+        multiplier_bits: int = MULTIPLIER_BITS,
     ) -> None:
         super().__init__()
-        self.quantize = Quantize(output, rounding, overflow, ste, gradient)
+        self.quantize = Quantize(output, rounding, overflow, ste, gradient, multiplier_bits)
+        self.input_formats: tuple[Format, Format] | None = None
+
+    def requantizer(self) -> JoinRequantizer | None:
+        """The integers between arbitrary scales; ``None`` between powers of two, and where the operands have no formats."""
+        q = self.quantize.quantizer
+        if self.input_formats is None or not any(isinstance(fmt, Affine) for fmt in (*self.input_formats, q.format)):
+            return None
+        return JoinRequantizer(self.input_formats, q.format, q.rounding, q.overflow, self.quantize.multiplier_bits, self.sign)
+
+    def check_formats(self) -> None:
+        """Refuses formats that integer arithmetic cannot bring together."""
+        requantizer = self.requantizer()
+        _ = requantizer and requantizer.multiplier
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         if x.shape != y.shape:
@@ -45,6 +65,12 @@ class Joined(torch.nn.Module):
         undecided = self.quantize.output_quantizer is not None and not has_format(self.quantize.output_quantizer)
         if self.training or undecided:
             return self.quantize(self.combined(x, y))  # type: ignore[no-any-return]
+        requantizer = self.requantizer()
+        if requantizer is not None:
+            soft = self.quantize.quantizer(self.combined(x.double(), y.double()), True, torch.float64)
+            return with_gradient_of(soft, requantizer.values(x, y))
+        if isinstance(self.quantize.output_format, Affine):  # before creator.convert
+            return self.quantize(self.combined(x.double(), y.double()))  # type: ignore[no-any-return]
         dtype = torch.promote_types(x.dtype, y.dtype)
         a, b = x.double(), y.double()
         if not bool((torch.isfinite(a) & torch.isfinite(b)).all()):
@@ -78,12 +104,16 @@ class Add(Joined):
 class Subtract(Add):
     """``x - y``, rounded to the output format."""
 
+    sign = -1
+
     def combined(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return x - y
 
 
 class Multiply(Joined):
     """``x * y``, elementwise, rounded to the output format."""
+
+    sign = 0
 
     def combined(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return x * y

@@ -13,6 +13,7 @@ from creator import nn
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint
+from creator.nn.joins import Joined
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.piecewise import TABLE_BITS
@@ -56,6 +57,7 @@ def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
             if path in inputs:
                 _check(module, path)
     _tell_functions(model, fixed)
+    _tell_joins(model, fixed)
     return model
 
 
@@ -113,19 +115,48 @@ def _tell_functions(model: torch.nn.Module, fixed: dict[str, dict[str, Format]])
             module.input_format = source
 
 
+def _tell_joins(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> None:
+    """Gives sums and products the formats of their operands, with which they compute between arbitrary scales."""
+    if not any(isinstance(module, Joined) for module in model.modules()):
+        return
+    told: dict[torch.nn.Module, tuple[Format, Format]] = {}
+    for path, module, sources in _calls(model, fixed):
+        if isinstance(module, Joined) and len(sources) == 2:
+            a, b = sources
+            if a is None or b is None:
+                continue
+            if told.setdefault(module, (a, b)) != (a, b):
+                raise CreatorError("it is called with inputs of two formats", path, "use one layer for each")
+            module.input_formats = (a, b)
+            try:
+                module.check_formats()
+            except CreatorError as error:
+                raise error.at(path) from None
+
+
 def _reads(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> Iterator[tuple[str, torch.nn.Module, Format | None]]:
     """Each call of a module: its path, the module, and the format of what it reads, as far as it is known."""
+    for path, module, sources in _calls(model, fixed):
+        yield path, module, next((source for source in sources if source is not None), None)
+
+
+def _calls(
+    model: torch.nn.Module, fixed: dict[str, dict[str, Format]]
+) -> Iterator[tuple[str, torch.nn.Module, tuple[Format | None, ...]]]:
+    """The same with the formats of all that it reads."""
     root = model if list(model.children()) else torch.nn.Sequential(model)
     formats: dict[torch.fx.Node, Format | None] = {}
     for node in fx_graph(root).nodes:
-        source = next((formats[n] for n in node.all_input_nodes if formats.get(n) is not None), None)
-        formats[node] = source
+        sources = tuple(formats.get(arg) for arg in node.args if isinstance(arg, torch.fx.Node))
+        formats[node] = next((formats[n] for n in node.all_input_nodes if formats.get(n) is not None), None)
         if node.op != "call_module":
             continue
         path = str(node.target)
         module = root.get_submodule(path)
-        yield path, module, source
+        yield path, module, sources
         if path in fixed:
             formats[node] = fixed[path]["output"]
+        elif isinstance(module, Joined):
+            formats[node] = fixed[f"{path}.quantize"]["output"]
         elif isinstance(module, (nn.Lookup, nn.PReLU)):
             formats[node] = module.output_format

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from creator import nn, ops
@@ -14,6 +15,7 @@ from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding, bits_for
 from creator.graph import Builder
 from creator.ops import Interval, Op, TensorType
+from creator.ops.base import MAX_BITS
 from creator.tracing.layout import Value, channels_first, channels_last, natural
 
 JOINS = (nn.Add, nn.Subtract, nn.Multiply, nn.Concatenate)
@@ -59,16 +61,53 @@ def module_join(builder: Builder, module: torch.nn.Module, values: Sequence[Valu
         return concatenated(builder, values, module.dim, paths)
     assert isinstance(module, (nn.Add, nn.Multiply))
     q = module.quantize.quantizer
-    if isinstance(q.format, Affine):
-        what = f"its output {q.format} has an arbitrary scale"
-        raise CreatorError(what, hint="give it a FixedPoint, whose step is a power of two")
+    if any(isinstance(fmt, Affine) for fmt in (q.format, *(builder.type_of(value.name).format for value in values))):
+        return _requantized(builder, module, values, paths)
+    assert isinstance(q.format, FixedPoint)
     rules = (q.format, q.rounding, q.overflow, q.format.min_code, q.format.max_code)
     op: Op = ops.Multiply(*rules) if isinstance(module, nn.Multiply) else ops.Add(*rules, _sign(module))
     return _elementwise(builder, op, values, paths)
 
 
+def _requantized(builder: Builder, module: nn.Add | nn.Multiply, values: Sequence[Value], paths: tuple[str, ...]) -> Value:
+    """The integers that eval mode computes between arbitrary scales: exact factors, an exact sum or product, one rounding."""
+    formats = tuple(builder.type_of(value.name).format for value in values)
+    if module.input_formats != formats:
+        what = f"it has an arbitrary scale, and does not know that its inputs are {' and '.join(map(str, formats))}"
+        raise CreatorError(what, hint="trace creator.convert(model)")
+    requantizer = module.requantizer()
+    assert requantizer is not None
+    factors, shift = requantizer.multiplier
+    output, rounding = requantizer.output, requantizer.rounding
+    scaled = [
+        _rescaled(builder, value, factor, paths)
+        for value, factor in zip(values, factors if module.sign else (1, 1), strict=True)
+    ]
+    kinds = tuple(builder.type_of(value.name) for value in scaled)
+    op: Op = _exact_sum(kinds, module.sign, MAX_BITS) if module.sign else _exact_product(kinds, MAX_BITS)
+    result = _elementwise(builder, op, scaled, paths)
+    last = np.array([1 if module.sign else factors[0]], dtype=np.int64)
+    change = ops.Rescale(last, shift, output, rounding, output.min_code, output.max_code)
+    return result.renamed(builder.add(change, (result.name,), paths))
+
+
+def _rescaled(builder: Builder, value: Value, factor: int, paths: tuple[str, ...]) -> Value:
+    """``value`` less its zero point, times ``factor``, exactly."""
+    kind = builder.type_of(value.name)
+    widest = FixedPoint(MAX_BITS, 0)
+    factors = np.array([factor], dtype=np.int64)
+    op = ops.Rescale(factors, 0, widest, Rounding.FLOOR, widest.min_code, widest.max_code)
+    products = op.products(kind, Interval.of(kind.format))
+    bits = bits_for(*products)
+    if bits > MAX_BITS:
+        raise CreatorError(f"its products need {bits} bits, more than {MAX_BITS}", hint="use fewer multiplier_bits")
+    fmt = FixedPoint(bits, 0)
+    change = ops.Rescale(factors, 0, fmt, Rounding.FLOOR, fmt.min_code, fmt.max_code)
+    return value.renamed(builder.add(change, (value.name,), paths))
+
+
 def _sign(module: nn.Add) -> int:
-    return -1 if isinstance(module, nn.Subtract) else 1
+    return module.sign
 
 
 def function_join(builder: Builder, target: object, values: Sequence[Value], dim: int, paths: tuple[str, ...]) -> Value:
@@ -84,21 +123,21 @@ def function_join(builder: Builder, target: object, values: Sequence[Value], dim
     return _elementwise(builder, op, values, paths)
 
 
-def _exact_sum(kinds: tuple[TensorType, ...], sign: int) -> ops.Add:
+def _exact_sum(kinds: tuple[TensorType, ...], sign: int, most: int = 0) -> ops.Add:
     """A sum whose output holds every one of them."""
     rules = (Rounding.HALF_EVEN, Overflow.SATURATE)
     least = FixedPoint(1, max(kind.format.frac_bits for kind in kinds))
     sums = ops.Add(least, *rules, least.min_code, least.max_code, sign).sums(kinds, _ranges(kinds))
-    output = _narrowest(kinds, sums, least.frac_bits)
+    output = _narrowest(kinds, sums, least.frac_bits, most)
     return ops.Add(output, *rules, output.min_code, output.max_code, sign)
 
 
-def _exact_product(kinds: tuple[TensorType, ...]) -> ops.Multiply:
+def _exact_product(kinds: tuple[TensorType, ...], most: int = 0) -> ops.Multiply:
     """A product whose output holds every one of them."""
     rules = (Rounding.HALF_EVEN, Overflow.SATURATE)
     frac_bits = sum(kind.format.frac_bits for kind in kinds)
     ends = [a * b for a in _ranges(kinds)[0] for b in _ranges(kinds)[1]]
-    output = _narrowest(kinds, Interval(min(ends), max(ends)), frac_bits)
+    output = _narrowest(kinds, Interval(min(ends), max(ends)), frac_bits, most)
     return ops.Multiply(output, *rules, output.min_code, output.max_code)
 
 
@@ -106,12 +145,13 @@ def _ranges(kinds: tuple[TensorType, ...]) -> tuple[Interval, ...]:
     return tuple(Interval.of(kind.format) for kind in kinds)
 
 
-def _narrowest(kinds: tuple[TensorType, ...], reached: Interval, frac_bits: int) -> FixedPoint:
-    """The narrowest format of so many fractional bits that holds all codes; refused where torch would round them."""
+def _narrowest(kinds: tuple[TensorType, ...], reached: Interval, frac_bits: int, most: int) -> FixedPoint:
+    """The narrowest format of so many fractional bits that holds all codes; refused beyond ``most`` bits, or where torch
+    would round them."""
     signed = reached.low < 0
     bits = bits_for(*reached) if signed else max(1, reached.high.bit_length())
     wide = any(kind.format.total_bits > FLOAT32_BITS for kind in kinds)
-    most = FLOAT64_BITS if wide else FLOAT32_BITS
+    most = most or (FLOAT64_BITS if wide else FLOAT32_BITS)
     if bits > most:
         what = f"its exact result needs {bits} bits, more than the {most} that PyTorch holds here"
         raise CreatorError(what, hint="use creator.nn.Add, Subtract or Multiply, which round to an output format")

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from creator import FixedPoint, Graph, Overflow, Rounding, nn
+import creator
+from creator import Affine, FixedPoint, Graph, Overflow, Rounding, nn
 from creator.graph import Builder
 from creator.ops import Clamp, Op, Reshape, TensorType
 from tests.cases import Case, GraphCase, Residual, sequential
@@ -105,5 +106,27 @@ CASES = [
             options,
         )
         for options in ({}, {"parallelism": 110}, {"parallelism": "full-lanes"})
+    ),
+    *(
+        Case(
+            f"arbitrary scales, {mode}",
+            lambda kind=kind, mode=mode: creator.convert(
+                Residual(Affine(0.1, 3, 6), nn.Quantize(Affine(0.037, -9, 7)), kind(Affine(0.12, 4, 6), mode), nn.ReLU())
+            ),
+            (5,),
+        )
+        for mode, kind in zip(DETERMINISTIC, (nn.Add, nn.Subtract, nn.Add, nn.Subtract, nn.Add), strict=True)
+    ),
+    Case(
+        "arbitrary scales around a layer, to fixed point",
+        lambda: creator.convert(
+            Residual(
+                Affine(0.1, 30, 6, False),
+                nn.Linear(4, 4, weight=Affine(0.01), output=Affine(0.02, 7)),
+                nn.Add(F(6, 3), multiplier_bits=7),
+                nn.Linear(4, 2, weight=F(4, 3), output=F(6, 2)),
+            )
+        ),
+        (4,),
     ),
 ]

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from creator import FixedPoint, Overflow, Rounding, nn
+import creator
+from creator import Affine, FixedPoint, Overflow, Rounding, nn
 from creator.ops import Clamp, Op
 from tests.cases import Case, GraphCase, Residual, sequential
 from tests.graph.branches import joined, multiply
@@ -54,5 +55,8 @@ CASES = [
     case("a square of images", multiply(F(8, 4)), (), (), shape=(2, 2, 3), options={"lanes": {"join": 2}}),
     Case("nn.Multiply by a gate", lambda: Residual(
         F(8, 4), sequential(nn.Linear(5, 5), nn.Sigmoid(F(8, 8, signed=False))), nn.Multiply(F(8, 4))), (5,)),
+    *(Case(f"arbitrary scales, {mode}", lambda mode=mode: creator.convert(Residual(
+        Affine(0.1, 3, 5), nn.Quantize(Affine(0.07, -9, 6)), nn.Multiply(Affine(0.12, 4, 6), mode), nn.ReLU())), (5,))
+      for mode in DETERMINISTIC),
     Case("plain product", lambda: Residual(F(8, 4), nn.Linear(5, 5), torch.mul, nn.Quantize(F(9, 3))), (5,)),
 ]  # fmt: skip

@@ -188,7 +188,11 @@ def test_what_is_refused(branch: Callable[[torch.Tensor], torch.Tensor], where: 
         (nn.Concatenate(), (F(8, 4), F(8, 3)), "its operands have the formats fixed<8,4> and fixed<8,3> .*nn.Quantize"),
         (nn.Multiply(F(8, 4)), (F(30, 4), F(30, 4)), "its products need 60 bits, more than 52"),
         (nn.Add(F(8, 4)), (F(40, 4), F(40, 40)), r"its sums need 7\d bits, more than 52"),
-        (nn.Add(Affine(0.3)), (F(8, 4), F(8, 4)), "its output affine<8,0.3,0> has an arbitrary scale"),
+        (
+            nn.Add(Affine(0.3)),
+            (F(8, 4), F(8, 4)),
+            "it has an arbitrary scale, and does not know that its inputs are .*creator.convert",
+        ),
         (nn.Add(), (F(8, 4),) * 3, "takes two values, but gets 3"),
         (nn.Concatenate(), (), "an operand that is no value of the network"),
     ],
