@@ -14,13 +14,14 @@ from creator.passes.infer_accumulators import infer_accumulators
 from creator.passes.merge_changes import merge_changes
 from creator.passes.merge_clamps import merge_clamps
 from creator.passes.narrow_sums import narrow_sums
+from creator.passes.shrink_tables import shrink_tables
 
 Pass = Callable[[Graph], Graph]
 
 OPTIMISE: tuple[Pass, ...] = (drop_identities, merge_changes, merge_clamps, infer_accumulators, narrow_sums, drop_identities)
 """Make the graph smaller; run by :func:`creator.trace`."""
 
-LOWER: tuple[Pass, ...] = (fold_halves, infer_accumulators)
+LOWER: tuple[Pass, ...] = (fold_halves, infer_accumulators, shrink_tables)
 """Bring it closer to hardware; run by :func:`creator.translate`."""
 
 
@@ -41,4 +42,5 @@ __all__ = [
     "merge_clamps",
     "narrow_sums",
     "run_passes",
+    "shrink_tables",
 ]

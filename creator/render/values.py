@@ -91,6 +91,26 @@ def _literal(word: str) -> str:
 
 
 @dataclass(frozen=True)
+class Vector:
+    """The number ``name`` of ``bits`` bits times 2**``shift``, modulo 2**``width``, printed as a vector of that width."""
+
+    name: Identifier
+    bits: int
+    signed: bool
+    shift: int
+    width: int
+
+    def __str__(self) -> str:
+        kept = self.width - self.shift
+        if kept > self.bits:
+            kind = "signed" if self.signed else "unsigned"
+            text = f"std_logic_vector(resize({kind}({self.name}), {kept}))"
+        else:
+            text = f"{self.name}({kept - 1} downto 0)"
+        return text if not self.shift else f"{text} & {Bits(0, self.shift)}"
+
+
+@dataclass(frozen=True)
 class Comment:
     """Text from outside for a comment: part of one line, in printable ASCII, whatever it was."""
 
@@ -101,7 +121,7 @@ class Comment:
         return line if len(line) <= COMMENT_CHARACTERS else f"{line[: COMMENT_CHARACTERS - 3]}..."
 
 
-Printable = Identifier | Bits | Bit | AllOf | Words | Comment | FixedPoint | Affine | Rounding | Overflow | int
+Printable = Identifier | Bits | Bit | AllOf | Words | Vector | Comment | FixedPoint | Affine | Rounding | Overflow | int
 
 
 def printable(value: object) -> object:

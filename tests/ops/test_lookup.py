@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,68 @@ def test_cycles(bits: int, lanes: Lanes, timing: Timing) -> None:
 def test_the_table_cannot_be_written() -> None:
     with pytest.raises(ValueError, match="read-only"):
         Lookup([1, 2], F(4, 0)).table[0] = 3
+
+
+SMALL = Lookup(np.arange(8), F(5, 0))
+
+
+@pytest.mark.parametrize(
+    ("change", "entry", "message"),
+    [
+        ({"symmetry": 2}, F(5, 0), "need a signed input"),
+        ({"symmetry": 1}, F(5, 0, signed=False), "need a signed input"),
+        ({"below": (3,)}, F(5, 0, signed=False), "need a signed input"),
+        ({"centre": 3}, F(5, 0), "a centre needs an odd table"),
+        ({"symmetry": 1, "centre": 3}, F(5, 0), "a centre needs an odd table"),
+        ({"above": (3,), "table": np.zeros(1)}, F(5, 0), "one of two words or more"),
+        ({"above": (1, 2)}, F(5, 0), "is no line"),
+        ({"above": (0, -1)}, F(5, 0), "is no line"),
+        ({"above": (0, 1, 2)}, F(5, 0), "is no line"),
+        ({"table": np.zeros((2, 4))}, F(5, 0), r"needs \(32,\)"),
+    ],
+)
+def test_a_shrunk_table_that_makes_no_sense_is_refused(change: dict, entry: FixedPoint, message: str) -> None:
+    with pytest.raises(CreatorError, match=message):
+        dataclasses.replace(SMALL, **change).infer((TensorType((1,), entry),))
+
+
+@pytest.mark.parametrize(
+    ("change", "codes", "message"),
+    [
+        ({}, (-4, 4), "8 words, and 9 codes occur"),
+        ({"above": (3,)}, (-5, 8), "beyond the table"),
+        ({"below": (3,)}, (-5, 4), "beyond the table"),
+        ({"symmetry": 1}, (-8, 7), "beyond the table"),
+        ({"below": (16,)}, (-5, 3), "outside"),
+        ({"above": (0, 2)}, (-4, 4), "outside"),
+        ({"symmetry": -1, "centre": -10}, (-7, 7), "outside"),
+    ],
+)
+def test_codes_without_entries_and_entries_that_do_not_fit_are_refused(change: dict, codes: tuple, message: str) -> None:
+    kind = (TensorType((1,), F(5, 0)),)
+    op = dataclasses.replace(SMALL, **change)
+    op.infer(kind)
+    with pytest.raises(CreatorError, match=message):
+        op.interval(kind, (Interval(*codes),))
+
+
+@pytest.mark.parametrize(
+    ("change", "delay"),
+    [({}, 2), ({"above": (3,)}, 3), ({"symmetry": -1}, 4), ({"symmetry": 1, "below": (0,)}, 4)],
+)
+def test_what_a_shrunk_table_adds_to_the_cycles(change: dict, delay: int) -> None:
+    assert dataclasses.replace(SMALL, **change).timing((TensorType((7,), F(5, 0)),), Lanes()) == Timing(7, delay)
+
+
+def test_lines_and_symmetries_mean_what_they_say() -> None:
+    kind = (TensorType((1,), F(5, 0)),)
+    codes = np.arange(-16, 16)
+    lines = dataclasses.replace(SMALL, below=(-9,), above=(0, 0)).run(kind, (codes,))
+    assert lines.tolist() == [-9 if c < -4 else c if c > 3 else c % 8 for c in codes.tolist()]
+    even = dataclasses.replace(SMALL, symmetry=1, below=(1,), above=(2,)).run(kind, (codes,))
+    assert even.tolist() == [1 if c < -7 else 2 if c > 7 else abs(c) for c in codes.tolist()]
+    odd = dataclasses.replace(SMALL, symmetry=-1, centre=17, below=(1,), above=(2,))
+    assert odd.clips
+    assert odd.run(kind, (codes,)).tolist() == [
+        1 if c < -7 else 2 if c > 7 else -c if c < 0 else min(17 - c, 15) for c in codes.tolist()
+    ]

@@ -21,6 +21,15 @@ def lookup_cost(parts: Parts, op: Lookup, x: TensorType, interval: Interval, lan
     for _ in range(lanes.input):
         parts.rom(len(op.table), op.output.total_bits)
     parts.ffs["round"] += lanes.input * op.output.total_bits
+    if op.chooses:
+        bits, width = x.format.total_bits, op.output.total_bits
+        stages = op.memory_stages + 1
+        parts.luts["choose"] += lanes.input * width * bool(op.below or op.above)
+        parts.luts["limit"] += lanes.input * (bits - op.address_bits) / 3
+        parts.luts["add"] += lanes.input * (bits + (1.3 * width if op.symmetry < 0 else 0)) * bool(op.symmetry)
+        shifted = len(op.below) == 2 or len(op.above) == 2
+        held = width + stages * (bool(op.below) + bool(op.above) + bool(op.symmetry) + bits * shifted)
+        parts.ffs["operand"] += lanes.input * (held + bits * bool(op.symmetry))
 
 
 def quantize_cost(parts: Parts, op: Quantize, x: TensorType, interval: Interval, lanes: Lanes) -> None:

@@ -49,7 +49,7 @@ begin
     port map (
       clock   => clock,
       enable  => enable,
-      address => in_data,
+      address => in_data(4 downto 0),
       data    => entry
     );
 
