@@ -88,6 +88,12 @@ def flat(builder: Builder, value: Value, paths: tuple[str, ...]) -> tuple[str, I
     return name, np.arange(math.prod(stored)).reshape(stored).transpose(value.axes).ravel()
 
 
+def rows(builder: Builder, value: Value, paths: tuple[str, ...]) -> str:
+    """A node with the elements of ``value`` in two axes: all but the last in one, and the last."""
+    name = natural(builder, value, paths).name
+    return _reshaped(builder, name, (math.prod(value.shape[:-1]), value.shape[-1]), paths)
+
+
 def _permuted(builder: Builder, name: str, axes: tuple[int, ...], paths: tuple[str, ...]) -> str:
     stored = builder.type_of(name).shape
     if moves_nothing(axes, stored):

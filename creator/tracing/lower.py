@@ -25,14 +25,14 @@ from creator.nn.weighted import Weighted
 from creator.ops import Op, Reshape, TensorType
 from creator.tracing.fx import module_path, reason
 from creator.tracing.joins import JOINS, function_join, is_join, module_join, operands
-from creator.tracing.layout import Value, channels_first, channels_last, flat, natural, permuted, reshaped
+from creator.tracing.layout import Value, channels_first, channels_last, flat, natural, permuted, reshaped, rows
 from creator.tracing.modules import FUNCTION_HINTS, clamp_op, module_handler
 from creator.tracing.parts import NARROWS, SPLITS, indexed, narrowed, split
 from creator.tracing.pooling import SPATIAL, axes_of
 from creator.tracing.requantized import Context
 from creator.tracing.rows import ARG_MAX, ROWS, along, argmax_arguments
 from creator.tracing.spatial_calls import SPATIAL_CALLS, spatial_call
-from creator.tracing.weighted import CONVOLUTIONS, folded_ops, weighted_ops
+from creator.tracing.weighted import CONVOLUTIONS, along_rows, folded_ops, weighted_ops
 
 
 @dataclass(frozen=True)
@@ -247,6 +247,9 @@ class Lowering(torch.fx.Interpreter):
         value = self._formatted(value, paths)
         assert self.builder is not None
         if not isinstance(module, CONVOLUTIONS):
+            if len(value.shape) > 1 and value.shape[-1] == module.weight.shape[1]:
+                name = self._append(lambda context: along_rows(make(context)), rows(self.builder, value, paths), paths)
+                return Value(name, (*value.shape[:-1], len(module.weight)), axes=(0, 1))
             name, columns = (value.name, None) if len(value.shape) > 1 else flat(self.builder, value, paths)
             name = self._append(make, name, paths, columns)
             return Value(name, self.builder.type_of(name).shape)

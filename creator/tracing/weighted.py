@@ -115,6 +115,16 @@ def _with_columns(op: ops.Linear, columns: IntArray) -> ops.Linear:
 Sizes = tuple[int, ...]
 
 
+def along_rows(made: Made) -> Made:
+    """A fully connected layer over the last axis of values of shape (rows, features): a convolution with a kernel of one."""
+    first, *rest = made
+    assert isinstance(first, ops.Linear)
+    fields = {field.name: getattr(first, field.name) for field in dataclasses.fields(first)}
+    once, none = (1,), (0,)
+    conv = ops.Conv(**fields, kernel=once, stride=once, dilation=once, before=none, after=none, channel_groups=1, pad_code=0)
+    return [conv, *rest]
+
+
 def _over_windows(
     module: nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d,
     op: ops.Linear,
