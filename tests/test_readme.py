@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from creator.ops import REGISTRY
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
     ROOT / "README.md",
@@ -52,10 +54,15 @@ def test_the_example_from_torch_ao_runs_as_written(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "0 mismatches"
 
 
-def test_the_page_of_quantizers_is_up_to_date() -> None:
-    script = [sys.executable, "scripts/quantizer_table.py", "--check"]
-    done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr or "run python scripts/quantizer_table.py"
+@pytest.mark.parametrize("script", ["scripts/quantizer_table.py", "scripts/support_table.py"])
+def test_the_tables_of_what_is_supported_are_up_to_date(script: str) -> None:
+    done = subprocess.run([sys.executable, script, "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr or f"run python {script}"
+
+
+def test_the_table_of_what_is_supported_has_every_operation() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert [op for op in REGISTRY if f"(tests/cases/{op}.py)" not in text] == []
 
 
 def test_the_example_is_short() -> None:

@@ -139,7 +139,7 @@ def test_a_linear_layer_of_another_size() -> None:
     body(nn.Linear(4, 2), nn.Linear(3, 2), where="body.2", what="takes 3 inputs, but gets shape (2,)")
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (1, 4), (4, 1), (2, 2, 1)])
+@pytest.mark.parametrize("shape", [(2, 2), (4, 1), (2, 2, 1)])
 def test_a_linear_layer_on_images(shape: tuple[int, ...]) -> None:
     body(nn.Linear(4, 2), shape=shape, what=f"takes 4 inputs, but gets shape {shape}", hint="nn.Flatten")
 

@@ -1,0 +1,146 @@
+"""Writes the table of README.md that says what is supported: layer, arguments, lanes, hardware, cycles, tests, and what others have.
+
+    python scripts/support_table.py            writes
+    python scripts/support_table.py --check    exits with 1 if README.md is out of date
+
+Every layer is looked up in ``creator.nn`` or ``torch.nn``, every operation among the operations, and every test file on the
+disk, so that the table cannot name what does not exist. What others have is of the releases that benchmarks/README.md and
+the table's foot name: yes, or what is known of it; "–" where it was not
+found, "?" where nobody looked.
+"""
+
+# ruff: noqa: E501 - one row a line or two
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from creator import nn
+from creator.ops import REGISTRY
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "README.md"
+BEGIN, END = "<!-- support -->", "<!-- /support -->"
+
+ANY, DIVIDE, ELEMENTS = "any", "divide the channels", "N/i"
+PEERS = ("elasticai.creator 0.67", "hls4ml 1.3", "FINN", "da4ml 0.6", "chisel4ml 0.3")
+YES, NO = "yes", "–"
+UNKNOWN = ("?",) * 5
+
+
+class Row(NamedTuple):
+    """A line of the table.
+
+    ``layers``: names in ``creator.nn``, or in ``torch.nn`` where they begin with "torch."; ``also``: how else it is written.
+    ``ops``: operations, whose cases in ``tests/cases`` are its tests. ``peers``: in the order of ``PEERS``.
+    """
+
+    layers: tuple[str, ...]
+    also: str
+    arguments: str
+    lanes: str
+    hardware: str
+    cycles: str
+    ops: tuple[str, ...]
+    peers: tuple[str, str, str, str, str]
+
+
+ROWS = [
+    Row(("Quantize",), "", "every format, rounding, overflow; a network begins with one", ANY, "none as the first layer; a requantizer elsewhere", ELEMENTS,
+        ("quantize", "rescale"), (YES, "parser only", "through Brevitas", "through Keras", "through Brevitas")),
+    Row(("Linear",), "", "all; over the last axis of the input; sums up to 52 bits", "any i x o", "i * o multipliers, or fewer where two products share one; weight ROM; two banks of inputs", "ceil(N/i) * ceil(M/o)",
+        ("linear",), ("one multiplier a layer; wrong with two layers", YES, YES, "all at once", YES)),
+    Row(("Conv1d", "Conv2d"), "", "kernel, stride, padding (numbers, same, valid), dilation, groups, depthwise, bias; padding mode zeros only", "divide the channels of a group, in and out", "the same multipliers; a ring of K - 1 rows and K pixels, and one step", "windows * taps * C/i * M/o",
+        ("conv",), ("Conv1d in development", YES, YES, "all at once", YES)),
+    Row(("ConvTranspose1d", "ConvTranspose2d"), "", "all; padding up to `dilation * (kernel_size - 1)`", "as a convolution", "zeros between pixels, then a convolution", "of the convolution over them",
+        ("pad", "conv"), UNKNOWN),
+    Row(("BatchNorm1d", "BatchNorm2d"), "", "directly after `Linear` or a convolution; with running statistics", "", "none: folded", "",
+        ("linear", "conv"), UNKNOWN),
+    Row(("torch.MaxPool1d", "torch.MaxPool2d", "torch.AdaptiveMaxPool1d", "torch.AdaptiveMaxPool2d"), "`max_pool2d`", "kernel, stride, padding, ceil_mode; no dilation, no indices; adaptive: parts of one size", DIVIDE, "a comparison a lane for each window that is open; one or few rows of partial results", ELEMENTS,
+        ("maxpool",), (NO, YES, YES, YES, YES)),
+    Row(("AvgPool1d", "AvgPool2d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d"), "torch's own and `mean` over spatial axes, where they divide by a power of two", "as above; the average is an exact sum, then a multiplier and a shift, or a shift", DIVIDE, "the same with sums; one multiplier a lane, none for a power of two", ELEMENTS,
+        ("sumpool", "rescale"), (NO, YES, YES, YES, YES)),
+    Row(("torch.ZeroPad1d", "torch.ZeroPad2d", "torch.ConstantPad1d", "torch.ConstantPad2d"), "`pad`", "constants of the format, on spatial axes", DIVIDE, "two registers and counters", "beats out",
+        ("pad",), UNKNOWN),
+    Row(("torch.Upsample", "torch.UpsamplingNearest2d"), "`interpolate`", "nearest, whole factors", DIVIDE, "a memory of one row and one of a pixel", "beats out",
+        ("upsample",), UNKNOWN),
+    Row(("ReLU", "HardTanh", "torch.ReLU", "torch.ReLU6", "torch.Hardtanh"), "`relu`, `clamp`", "bounds on the grid, or beyond the range", ANY, "none after what rounds; else limits", ELEMENTS,
+        ("clamp",), UNKNOWN),
+    Row(("Sigmoid", "Tanh", "SiLU", "GELU", "ELU", "Softplus", "Mish", "Exp", "HardSigmoid", "HardSwish", "LeakyReLU", "Lookup"), "any function of one value", "every argument of torch's; input up to 12 bits; with `input=`, or after `creator.convert`, up to 20", ANY, "a table, smaller by symmetry and where it saturates; for wide inputs a piecewise polynomial, within one step of the function", ELEMENTS,
+        ("lookup", "polynomial"), ("if/elsif chains", YES, "thresholds", YES, NO)),
+    Row(("PReLU", "LeakyReLU", "HardSigmoid"), "with `slope=`", "quantized slopes, one or one a channel; any input width", ANY, "sums of shifted inputs; a multiplier a lane where channels have slopes of their own", ELEMENTS,
+        ("slope",), UNKNOWN),
+    Row(("Add", "Subtract"), "`x + y`, `x - y`", "two values of one shape; without a layer the result is exact", ANY, "an adder and a requantizer a lane", ELEMENTS,
+        ("add",), (NO, YES, YES, YES, NO)),
+    Row(("Multiply",), "`x * y`", "the same", ANY, "a multiplier and a requantizer a lane", ELEMENTS,
+        ("multiply",), (NO, YES, YES, YES, NO)),
+    Row(("Concatenate",), "`cat`, `split`, `chunk`, `narrow`, `x[:, a:b]`", "one format; any axis but the batch", ANY, "a choice between streams, a counter, or wires; forks, and queues as deep as they have to be", ELEMENTS,
+        ("concatenate", "slice"), (NO, YES, YES, YES, NO)),
+    Row(("torch.Flatten", "torch.Unflatten", "torch.Identity", "torch.Dropout"), "`reshape`, `view`, `permute`, `transpose`", "the batch stays first", "1 where a frame is stored", "none; two frames for an exchange of axes inside the network", "N for an exchange of axes",
+        ("reshape", "permute"), UNKNOWN),
+    Row(("ArgMax", "Top1"), "`argmax`", "the first of several largest", ANY, "comparisons by pairs, and the best so far", ELEMENTS,
+        ("argmax", "top1"), UNKNOWN),
+    Row(("Softmax",), "", "along the last axis; a table of up to 4096 entries", ANY, "a table of exponentials, two stores of rows, a divider of one stage a bit", ELEMENTS,
+        ("softmax",), UNKNOWN),
+]  # fmt: skip
+
+
+def name_of(layer: str) -> str:
+    """How a layer is shown.
+
+    Raises:
+        AttributeError: if there is none of that name.
+    """
+    if layer.startswith("torch."):
+        return f"torch's `{getattr(torch.nn, layer.removeprefix('torch.')).__name__}`"
+    return f"`{getattr(nn, layer).__name__}`"
+
+
+def tests_of(row: Row) -> str:
+    """Links to the cases of a row's operations.
+
+    Raises:
+        FileNotFoundError: if one has none.
+    """
+    found = []
+    for op in row.ops:
+        path = f"tests/cases/{REGISTRY[op].name}.py"
+        if not (ROOT / path).is_file():
+            raise FileNotFoundError(path)
+        found.append(f"[{op}]({path})")
+    return ", ".join(found)
+
+
+def table() -> str:
+    """The table in Markdown."""
+    head = ["layer", "arguments", "lanes", "hardware", "cycles", "tests", *PEERS]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in ROWS:
+        names = ", ".join([*map(name_of, row.layers), *([row.also] if row.also else [])])
+        cells = [names, row.arguments, row.lanes, row.hardware, row.cycles, tests_of(row), *row.peers]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """README.md with the table as it should be."""
+    text = PAGE.read_text()
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}"
+
+
+def main() -> int:
+    """Writes README.md, or checks it."""
+    wanted = page()
+    if "--check" in sys.argv[1:]:
+        return int(wanted != PAGE.read_text())
+    PAGE.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
