@@ -5,8 +5,8 @@
 
 Every layer is looked up in ``creator.nn`` or ``torch.nn``, every operation among the operations, and every test file on the
 disk, so that the table cannot name what does not exist. What others have is of the releases that benchmarks/README.md and
-the table's foot name: yes, or what is known of it; "–" where it was not
-found, "?" where nobody looked.
+the table's foot name: yes, or what is known of it; "not found" where it was looked for
+in vain, "?" where nobody looked.
 """
 
 # ruff: noqa: E501 - one row a line or two
@@ -28,7 +28,7 @@ BEGIN, END = "<!-- support -->", "<!-- /support -->"
 
 ANY, DIVIDE, ELEMENTS = "any", "divide the channels", "N/i"
 PEERS = ("elasticai.creator 0.67", "hls4ml 1.3", "FINN", "da4ml 0.6", "chisel4ml 0.3")
-YES, NO = "yes", "–"
+YES, NO = "yes", "not found"
 UNKNOWN = ("?",) * 5
 
 
