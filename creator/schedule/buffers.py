@@ -55,15 +55,15 @@ def with_queues(plan: Plan) -> Plan:
         ways = [_ways(least[place], streams.fifos[place].most) for place in places]
         for way in sorted(itertools.product(*ways), key=sum):
             tried = words | dict(zip(places, way, strict=True))
-            if _lasting(_with(plan, tried), pace)[0] is not None:
+            if _lasting(with_words(plan, tried), pace)[0] is not None:
                 words = tried
                 break
-    streams = _lasting(_with(plan, words), pace)[0] or streams
+    streams = _lasting(with_words(plan, words), pace)[0] or streams
     for place, fifo in streams.fifos.items():
         words[place] = max(fifo.most, least[place] - 2, 1)
-    while steady_interval(_with(plan, words)) > pace and max(words.values()) < _MOST:
+    while steady_interval(with_words(plan, words)) > pace and max(words.values()) < _MOST:
         words = {place: count + count // 4 + 1 if count > 0 else count for place, count in words.items()}
-    return _with(plan, words)
+    return with_words(plan, words)
 
 
 def _ways(least: int, most: int) -> list[int]:
@@ -72,8 +72,8 @@ def _ways(least: int, most: int) -> list[int]:
     return [*([_NONE] if small and least <= 1 else []), *([_REGISTER] if small and least <= 2 else []), LONG]
 
 
-def _with(plan: Plan, words: Mapping[Place, int]) -> Plan:
-    """``plan`` with queues of so many words."""
+def with_words(plan: Plan, words: Mapping[Place, int]) -> Plan:
+    """``plan`` with queues of so many words, by their places."""
 
     def changed(place: Place, feed: Feed) -> Feed:
         count = words.get(place, _NONE)
@@ -88,7 +88,7 @@ def _with(plan: Plan, words: Mapping[Place, int]) -> Plan:
 
 def _pace(plan: Plan, words: Mapping[Place, int]) -> tuple[int, Streams]:
     """The shortest interval that ``plan`` with such queues keeps, and its streams after frames that came in it."""
-    found = _with(plan, words)
+    found = with_words(plan, words)
     pace = max(core.interval for core in found.cores)
     while True:
         streams, gap = _lasting(found, pace)

@@ -13,6 +13,7 @@ from creator.schedule.device import Device, find_device
 from creator.schedule.parts import Area
 from creator.schedule.plan import Plan
 from creator.schedule.search import Search, intervals_of
+from creator.schedule.slack import with_slack
 from creator.targets.family import ECP5
 
 Parallelism = str | int | Mapping[str, float] | None
@@ -60,13 +61,12 @@ def schedule(
     family = device.family if device else ECP5
     search = Search(graph, nodes, family, device is not None if packing is None else packing, fixed, pipelining)
     if parallelism is None and device is not None:
-        return _fastest(graph, search, device)
+        return with_slack(_fastest(graph, search, device))
     if parallelism in (None, SERIAL, FULL):
         full = parallelism == FULL
         uniform = [step.most if full else step.least for step in search.steps]
-        plan = _assembled(
-            graph, nodes, [search.completed(step, step.fixed or own) for step, own in zip(search.steps, uniform, strict=True)]
-        )
+        own = [search.completed(step, step.fixed or lanes) for step, lanes in zip(search.steps, uniform, strict=True)]
+        plan = with_slack(_assembled(graph, nodes, own))
     else:
         plan = _within(graph, search, wanted)
     lacking = device.lacks(total_area(plan, device)) if device else ""
@@ -86,6 +86,7 @@ def _within(graph: Graph, search: Search, wanted: int) -> Plan:
         raise _too_slow(search, wanted)
     nodes = [step.node for step in search.steps]
     nearest = _assembled(graph, nodes, found, search.input_lanes(wanted))
+    nearest = nearest if nearest.interval <= wanted else with_slack(nearest)
     tries = [cycles for cycles in reversed(intervals_of(search.steps)) if cycles < wanted]
     while nearest.interval > wanted and tries:
         target = tries.pop(0)
@@ -93,7 +94,7 @@ def _within(graph: Graph, search: Search, wanted: int) -> Plan:
         if faster is None or faster == found:
             continue
         found = faster
-        plan = _assembled(graph, nodes, found, search.input_lanes(target))
+        plan = with_slack(_assembled(graph, nodes, found, search.input_lanes(target)))
         nearest = min(nearest, plan, key=lambda plan: plan.interval)
     if nearest.interval > wanted:
         what = f"the network takes {nearest.interval} cycles, more than {wanted}, since its cores wait for one another"

@@ -94,7 +94,6 @@ def _pool_values(axis: PoolAxis) -> dict[str, Any]:
         {
             "offset": slot * axis.stride - least,
             "first": axis.before > slot * axis.stride,
-            "always": slot * axis.stride - least >= full,
         }
         for slot in range(axis.kept)
     ]
