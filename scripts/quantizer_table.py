@@ -26,6 +26,7 @@ NONE = "refused: no hardware"
 DYNAMIC = "refused: depends on the data"
 
 WEIGHTS = "of weights fixed-point codes, as wide as they need"
+FLOATS = f"{WEIGHTS}; of outputs a rounding core, and codes on the grid of the smallest number"
 
 Row = tuple[str, str, str, str]
 """Name, place, hardware, test."""
@@ -87,8 +88,8 @@ FAMILIES: list[tuple[str, list[Row]]] = [
     ("AMD Quark", [
         ("`QuantE4M3Function`, `DequantE4M3Function`", "creator.quantize:QuantE4M3Function", NONE, "tests/quantize/test_float8.py"),
         ("`QuantE5M2Function`, `DequantE5M2Function`", "creator.quantize:QuantE5M2Function", NONE, "tests/quantize/test_float8.py"),
-        ("general `Float(exponent, mantissa)`", "creator.quantize:Float", WEIGHTS, "tests/quantize/test_minifloat.py"),
-        ("E4M3, E5M2 and the like in a layer", "creator.quantize:FloatQuantizer", WEIGHTS, "tests/nn/test_float_weights.py"),
+        ("general `Float(exponent, mantissa)`", "creator.quantize:Float", FLOATS, "tests/quantize/test_minifloat.py"),
+        ("E4M3, E5M2 and the like in a layer", "creator.quantize:FloatQuantizer", FLOATS, "tests/ops/test_minifloat.py"),
         ("`ScaledFakeQuantizeFunction`", "creator.quantize:ScaledFakeQuantizeFunction", FREE, "tests/quantize/test_scaled.py"),
         ("`ScaledRealQuantizeFunction`, `DeQuantizeFunction`", "creator.quantize:ScaledRealQuantizeFunction", FREE,
          "tests/quantize/test_scaled.py"),

@@ -14,6 +14,7 @@ from creator.ops import (
     ArgMax,
     Concatenate,
     Linear,
+    Minifloat,
     Multiply,
     Op,
     Polynomial,
@@ -105,6 +106,15 @@ def polynomial(op: Polynomial, source: FixedPoint, code: int) -> int:
     return min(max(limited(rounded(value, op.rounding), op.output, Overflow.SATURATE), op.low), op.high)
 
 
+def floated(op: Minifloat, source: FixedPoint, code: int) -> int:
+    """What a minifloat node makes of one code: the step of the binade that the value lies in, and of the smallest one below."""
+    value = code * power(op.output.frac_bits - source.frac_bits)
+    step = Fraction(1)
+    while abs(value) >= step * 2 ** (op.mantissa + 1):
+        step *= 2
+    return min(max(int(rounded(value / step, op.rounding) * step), op.low), op.high)
+
+
 def _linear(op: Linear, source: TensorType, sample: list[int]) -> list[int]:
     sums = []
     for row, bias in zip(op.weight.tolist(), op.bias.tolist(), strict=True):
@@ -165,6 +175,9 @@ def _applied_to_one(op: Op, source: TensorType, values: np.ndarray) -> np.ndarra
         return np.array(flat, dtype=np.int64).reshape(values.shape)
     if isinstance(op, Polynomial):
         flat = [polynomial(op, source.format, code) for code in values.ravel().tolist()]
+        return np.array(flat, dtype=np.int64).reshape(values.shape)
+    if isinstance(op, Minifloat):
+        flat = [floated(op, source.format, code) for code in values.ravel().tolist()]
         return np.array(flat, dtype=np.int64).reshape(values.shape)
     if isinstance(op, Linear):
         return np.array([_linear(op, source, sample) for sample in values.tolist()], dtype=np.int64)

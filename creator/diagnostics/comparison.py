@@ -19,7 +19,7 @@ from creator.formats import IntArray
 from creator.graph import Graph, Node
 from creator.nn.quantize import Quantize
 from creator.nn.requantize import scale_of
-from creator.ops import Linear, Rescale
+from creator.ops import Linear, Minifloat, Rescale
 from creator.tracing import trace
 from creator.tracing.fx import eval_mode
 
@@ -164,7 +164,7 @@ def _is_inner(node: Node, graph: Graph) -> bool:
     return (
         isinstance(node.op, Linear)
         and bool(readers)
-        and all(isinstance(other.op, Rescale) and other.paths[:1] == node.paths[:1] for other in readers)
+        and all(isinstance(other.op, (Minifloat, Rescale)) and other.paths[:1] == node.paths[:1] for other in readers)
     )
 
 

@@ -12,7 +12,7 @@ from creator.formats import FixedPoint, Overflow, Rounding
 from creator.nn.exact import EXACT_BITS, eval_dtype, unit_exponent
 from creator.nn.join_requantizer import JoinRequantizer
 from creator.nn.quantize import Quantize, has_format
-from creator.nn.slots import Choice, with_gradient_of
+from creator.nn.slots import Choice, check_scales, with_gradient_of
 from creator.quantize import StraightThrough
 
 
@@ -51,6 +51,7 @@ class Joined(torch.nn.Module):
         q = self.quantize.quantizer
         if self.input_formats is None or not any(isinstance(fmt, Affine) for fmt in (*self.input_formats, q.format)):
             return None
+        check_scales(self.quantize.output_quantizer)
         return JoinRequantizer(self.input_formats, q.format, q.rounding, q.overflow, self.quantize.multiplier_bits, self.sign)
 
     def check_formats(self) -> None:

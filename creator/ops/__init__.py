@@ -9,6 +9,7 @@ from creator.ops.conv import Conv
 from creator.ops.linear import Linear
 from creator.ops.lookup import Lookup
 from creator.ops.maxpool import MaxPool
+from creator.ops.minifloat import Minifloat
 from creator.ops.multiply import Multiply
 from creator.ops.pad import Pad
 from creator.ops.permute import Permute
@@ -34,6 +35,7 @@ REGISTRY: dict[str, type[Op]] = {
         Linear,
         Lookup,
         MaxPool,
+        Minifloat,
         Multiply,
         Pad,
         Permute,
@@ -63,6 +65,7 @@ __all__ = [
     "Linear",
     "Lookup",
     "MaxPool",
+    "Minifloat",
     "Multiply",
     "Op",
     "Pad",

@@ -70,10 +70,11 @@ def rounded_interval(interval: Interval, shift: int, rounding: Rounding) -> Inte
             f"its output is {-shift} bits finer than what it rounds, so nearly every value overflows",
             hint="give the output fewer fractional bits",
         )
-    return Interval(*(_round_exactly(code, shift, rounding) for code in interval))
+    return Interval(*(round_exactly(code, shift, rounding) for code in interval))
 
 
-def _round_exactly(code: int, shift: int, rounding: Rounding) -> int:
+def round_exactly(code: int, shift: int, rounding: Rounding) -> int:
+    """round(code * 2**-shift) of one code, in unbounded integers."""
     if shift <= 0:
         return code << -shift
     kept, dropped = code >> shift, code & ((1 << shift) - 1)

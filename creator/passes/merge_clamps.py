@@ -16,10 +16,10 @@ import dataclasses
 
 from creator.graph.build import rewrite
 from creator.graph.graph import Graph, Node
-from creator.ops import Add, Clamp, Linear, Multiply, Op, Polynomial, Quantize, Rescale, Slope
+from creator.ops import Add, Clamp, Linear, Minifloat, Multiply, Op, Polynomial, Quantize, Rescale, Slope
 from creator.ops.clamp import merged
 
-LIMITED = (Add, Clamp, Linear, Multiply, Polynomial, Quantize, Rescale, Slope)
+LIMITED = (Add, Clamp, Linear, Minifloat, Multiply, Polynomial, Quantize, Rescale, Slope)
 """Operations with limits."""
 
 

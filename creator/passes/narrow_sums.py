@@ -10,7 +10,8 @@ After::
     sums = linear(input) ... accumulator=fixed<19,4> output=fixed<19,4> ... : fixed<19,4>[10]
     scaled = rescale(sums) factors=@[10] shift=20 output=affine<8,0.05,3> ... : affine<8,0.05,3>[10]
 
-Only where nothing but changes of scale reads the sums: they take integers of any width, so no other type changes.
+Only where nothing but changes of scale, or to floating point, reads the sums: they take integers of any width, so no other type
+changes.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ import dataclasses
 
 from creator.formats import FixedPoint, Overflow, bits_for
 from creator.graph.graph import Graph, Node
-from creator.ops import Interval, Linear, Op, Rescale, Reshape
+from creator.ops import Interval, Linear, Minifloat, Op, Rescale, Reshape
 
 
 def narrow_sums(graph: Graph) -> Graph:
-    """Gives each saturating linear node that only rescale nodes read the narrowest output that holds all of its codes."""
+    """Gives each saturating linear node that only such changes read the narrowest output that holds all of its codes."""
     types = {graph.input: graph.input_type}
     nodes = []
     for node in graph.nodes:
@@ -50,4 +51,4 @@ def _only_rescaled(graph: Graph, node: Node) -> bool:
 
 
 def _takes_any_width(graph: Graph, reader: Node) -> bool:
-    return isinstance(reader.op, Rescale) or (isinstance(reader.op, Reshape) and _only_rescaled(graph, reader))
+    return isinstance(reader.op, (Minifloat, Rescale)) or (isinstance(reader.op, Reshape) and _only_rescaled(graph, reader))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections import Counter
 from typing import Any
@@ -11,6 +12,7 @@ import torch.fx
 import torch.nn.functional as F
 
 from creator import nn
+from creator.affine import Format
 from creator.errors import CreatorError
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
@@ -26,6 +28,7 @@ from creator.preparation.layers import (
     normalisation,
 )
 from creator.preparation.target import Target
+from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path, reason
@@ -341,7 +344,7 @@ class _Preparation:
         if qconfig is None:
             raise CreatorError("the configuration quantizes no layer", "prepare", "set a global QConfig")
         path = self._free_name("quantize")
-        self.traced.add_submodule(path, nn.Quantize(qconfig.make("activation")))
+        self.traced.add_submodule(path, _entry(qconfig.make("activation")))
         with self.nodes.inserting_after(entry):
             made = self.nodes.call_module(path, (entry,))
         entry.replace_all_uses_with(made, delete_user_cb=lambda user: user is not made)
@@ -349,6 +352,14 @@ class _Preparation:
     def _free_name(self, name: str) -> str:
         taken = {path.split(".")[0] for path in self.modules} | set(vars(self.traced))
         return name if name not in taken else next(f"{name}_{k}" for k in range(1, 10**6) if f"{name}_{k}" not in taken)
+
+
+def _entry(choice: Format | Quantizer) -> torch.nn.Module:
+    """What quantizes the input; of a floating-point format the grid of its numbers first, for hardware takes codes of that."""
+    if isinstance(choice, FloatQuantizer):
+        with contextlib.suppress(CreatorError):  # what has no grid trains, and has no hardware
+            return torch.nn.Sequential(nn.Quantize(choice.grid), nn.Quantize(choice))
+    return nn.Quantize(choice)
 
 
 def _is_unsigned(quantizer: Any) -> bool:

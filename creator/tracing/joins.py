@@ -14,6 +14,7 @@ from creator.affine import Affine
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding, bits_for
 from creator.graph import Builder
+from creator.nn.slots import FloatOutput
 from creator.ops import Interval, Op, TensorType
 from creator.ops.base import MAX_BITS
 from creator.tracing.layout import Value, channels_first, channels_last, natural
@@ -61,6 +62,9 @@ def module_join(builder: Builder, module: torch.nn.Module, values: Sequence[Valu
         return concatenated(builder, values, module.dim, paths)
     assert isinstance(module, (nn.Add, nn.Multiply))
     q = module.quantize.quantizer
+    if isinstance(q, FloatOutput):
+        what = f"it does not round to {q.quantizer.fmt} itself"
+        raise CreatorError(what, hint="give it a FixedPoint, and put nn.Quantize with the FloatQuantizer after it")
     if any(isinstance(fmt, Affine) for fmt in (q.format, *(builder.type_of(value.name).format for value in values))):
         return _requantized(builder, module, values, paths)
     assert isinstance(q.format, FixedPoint)

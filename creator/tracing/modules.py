@@ -17,7 +17,7 @@ from creator.tracing.activations import lined_op, lookup_op, prelu_op
 from creator.tracing.pooling import SPATIAL
 from creator.tracing.requantized import Context, rescale_op
 from creator.tracing.rows import argmax_op, softmax_op, top1_op
-from creator.tracing.weighted import weighted_ops
+from creator.tracing.weighted import check_fixed, minifloat_op, weighted_ops
 
 Handler = Callable[[Any, Context], "ops.Op | Sequence[ops.Op]"]
 
@@ -26,7 +26,8 @@ def quantize_op(module: nn.Quantize, context: Context) -> ops.Op:
     """A change of format inside the network."""
     q = module.quantizer
     if isinstance(q, FloatOutput):
-        raise CreatorError("a floating-point output has no hardware yet", hint="use a FixedPoint")
+        check_fixed(context.input.format, q)
+        return minifloat_op(q)
     if isinstance(q.format, Affine) or isinstance(context.input.format, Affine):
         return rescale_op(module, context)
     return ops.Quantize(q.format, q.rounding, q.overflow, q.format.min_code, q.format.max_code)

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from creator import nn, ops
-from creator.affine import Affine
+from creator.affine import Affine, Format
 from creator.errors import CreatorError
-from creator.formats import FixedPoint, IntArray, bits_for
+from creator.formats import FixedPoint, IntArray, Rounding, bits_for
 from creator.nn.exact import width_of
 from creator.nn.requantize import zero_of
-from creator.nn.slots import FloatOutput, OutputQuantizer
+from creator.nn.slots import FloatOutput, OutputQuantizer, check_scales
 from creator.nn.weighted import Weighted
 from creator.ops import Interval
 from creator.ops.base import MAX_BITS
@@ -39,15 +39,18 @@ def folded_ops(layer: Weighted, norm: nn.BatchNorm1d | nn.BatchNorm2d, context: 
 
 def _made(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> Made:
     """A matrix product of the layer's rows, each row being an output's weights; over windows where it is a convolution."""
-    if isinstance(module.quantizer, FloatOutput):
-        raise CreatorError("its floating-point output has no hardware yet", hint="use a FixedPoint")
     weight = module.exact_weight(weight)
     _check_width(module, weight, context)
+    rest: list[ops.Op] = []
     formats = (context.input.format, module.weight_format_of(weight), module.output_format)
-    if any(isinstance(fmt, Affine) for fmt in formats):
+    if isinstance(module.quantizer, FloatOutput):
+        for fmt in formats:
+            check_fixed(fmt, module.quantizer)
+        first, rest = _linear(module, weight, bias, context), [minifloat_op(module.quantizer)]
+    elif any(isinstance(fmt, Affine) for fmt in formats):
         first, *rest = requantized_ops(module, weight, bias, context)
     else:
-        first, rest = _linear(module, weight, bias, context), []
+        first = _linear(module, weight, bias, context)
     if context.columns is not None:
         first = _with_columns(first, context.columns)
     if isinstance(module, TRANSPOSED):
@@ -56,6 +59,19 @@ def _made(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, con
         before, after = _padding(module)
         first = _over_windows(module, first, context, tuple(module.stride), before, after)
     return [first, *rest]
+
+
+def minifloat_op(q: FloatOutput) -> ops.Minifloat:
+    """Rounding to a floating-point format, whose numbers are integers on the grid of its smallest."""
+    fmt = q.quantizer.fmt
+    most = int(fmt.max_value / fmt.step)
+    return ops.Minifloat(q.format, fmt.mantissa, q.rounding, -most, most)
+
+
+def check_fixed(fmt: Format, q: FloatOutput) -> None:
+    """Refuses a floating-point output of what has an arbitrary scale."""
+    if isinstance(fmt, Affine):
+        check_scales(q.quantizer)
 
 
 def _check_width(module: Weighted, weight: torch.Tensor, context: Context) -> None:
@@ -89,17 +105,20 @@ def _linear(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, c
     if abs(frac_bits) > 126:
         raise CreatorError(f"its products have {frac_bits} fractional bits", hint="use formats nearer to 1")
     q: OutputQuantizer = module.quantizer
-    assert isinstance(q.format, FixedPoint)
+    output, rounding = q.format, q.rounding
+    if isinstance(q, FloatOutput):  # the exact sum, which is rounded after it
+        output, rounding = FixedPoint(MAX_BITS, frac_bits), Rounding.FLOOR
+    assert isinstance(output, FixedPoint)
     op = ops.Linear(
         weight=rows_of(_codes(weight, fmt)),
         weight_format=fmt,
         bias=_biases(len(weight), bias, bias_format, frac_bits),
         accumulator=FixedPoint(MAX_BITS, frac_bits),
-        output=q.format,
-        rounding=q.rounding,
+        output=output,
+        rounding=rounding,
         overflow=q.overflow,
-        low=q.format.min_code,
-        high=q.format.max_code,
+        low=output.min_code,
+        high=output.max_code,
     )
     check_accumulator(module, op, context)
     return op

@@ -15,6 +15,7 @@ from creator.ops import (
     Linear,
     Lookup,
     MaxPool,
+    Minifloat,
     Multiply,
     Op,
     Pad,
@@ -38,6 +39,7 @@ from creator.render.cores.concatenate import render_concatenate
 from creator.render.cores.conv import render_conv
 from creator.render.cores.linear import render_linear
 from creator.render.cores.lookup import render_lookup
+from creator.render.cores.minifloat import render_minifloat
 from creator.render.cores.multiply import render_multiply
 from creator.render.cores.permute import render_permute
 from creator.render.cores.polynomial import render_polynomial
@@ -59,6 +61,7 @@ _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
     Linear: render_linear,
     Lookup: render_lookup,
     MaxPool: render_maxpool,
+    Minifloat: render_minifloat,
     Multiply: render_multiply,
     Pad: render_pad,
     Permute: render_permute,

@@ -16,6 +16,7 @@ from creator.ops import (
     Linear,
     Lookup,
     MaxPool,
+    Minifloat,
     Multiply,
     Op,
     Pad,
@@ -34,7 +35,7 @@ from creator.ops import (
 from creator.schedule.costs.axes import maxpool_cost, pad_cost, sumpool_cost, upsample_cost
 from creator.schedule.costs.branches import add_cost, concatenate_cost, multiply_cost, slice_cost
 from creator.schedule.costs.comparison import comparison_cost
-from creator.schedule.costs.elementwise import clamp_cost, lookup_cost, quantize_cost
+from creator.schedule.costs.elementwise import clamp_cost, lookup_cost, minifloat_cost, quantize_cost
 from creator.schedule.costs.linear import linear_cost
 from creator.schedule.costs.polynomial import polynomial_cost
 from creator.schedule.costs.rescale import rescale_cost
@@ -52,6 +53,7 @@ _COSTS: dict[type[Op], Cost] = {
     Linear: linear_cost,
     Lookup: lookup_cost,
     MaxPool: maxpool_cost,
+    Minifloat: minifloat_cost,
     Pad: pad_cost,
     Permute: permute_cost,
     Polynomial: polynomial_cost,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from creator.formats import FixedPoint, Rounding
-from creator.ops import Clamp, Interval, Lanes, Lookup, Op, Quantize, TensorType
+from creator.ops import Clamp, Interval, Lanes, Lookup, Minifloat, Op, Quantize, TensorType
 from creator.schedule.parts import Parts
 
 
@@ -45,3 +45,15 @@ def clamp_cost(parts: Parts, op: Clamp, x: TensorType, interval: Interval, lanes
     bits = x.format.total_bits
     output = FixedPoint(bits, 0, x.format.signed)
     parts.requantizer(lanes.input, bits, 0, output, Rounding.FLOOR, saturates=True)
+
+
+def minifloat_cost(parts: Parts, op: Minifloat, x: TensorType, interval: Interval, lanes: Lanes) -> None:
+    """Rounding to a floating-point format: a magnitude, a mask of the bits that are dropped, an adder, the sign again."""
+    streams(parts, op, x, lanes)
+    wide = max(max(map(abs, interval)).bit_length(), op.mantissa + 2, op.shift(x.format) + 1)
+    signs = 2 if interval.low < 0 else 0
+    levels = max(0, wide - op.mantissa - 2).bit_length()
+    parts.luts["add"] += lanes.input * wide * (1 + signs)
+    parts.luts["choose"] += lanes.input * wide * (2 + levels / 2)
+    parts.luts["limit"] += lanes.input * op.output.total_bits
+    parts.ffs["round"] += lanes.input * (7 * wide + op.output.total_bits)
