@@ -85,7 +85,7 @@ def test_what_changes_places_with_a_rounding_may_come_before_it(between):
     ("choices", "message"),
     [
         ({"between": torch.sin}, r"^sin: the operation sin is not supported"),
-        ({"between": lambda x: x * 2}, r"^mul: arithmetic on values"),
+        ({"between": lambda x: x * 2}, r"^mul: arithmetic with a number"),
         ({"between": torch.sigmoid}, r"^sigmoid: reads the result of \w+ in floating point .*quantize that result too"),
         ({"again": (0.06, -128, -128, 127, torch.int8)}, r"it reads affine<8,0\.05,-128> as affine<8,0\.06,-128>"),
         ({"exit": None}, r"its result stays in floating point and is the network's output .*output="),
