@@ -33,6 +33,7 @@ from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path, reason
 from creator.tracing.lower import CLAMPS, DROPOUTS, RELUS, RESHAPES
+from creator.tracing.parts import is_branch
 from creator.tracing.rows import ARG_MAX
 from creator.tracing.spatial_calls import AVERAGES, SPATIAL_CALLS, spatial_module
 
@@ -49,6 +50,7 @@ def prepare(
 
     ``Linear``, ``Conv1d`` and ``Conv2d`` become layers of :mod:`creator.nn`, a batch normalisation that follows is fused into
     them, a ReLU after that becomes an unsigned output; sigmoid, GELU and the like become tables; the input is quantized first.
+    Sums, products, concatenations and parts of values are exact and stay.
     Module paths stay as they are, so a floating-point ``state_dict`` loads. Then :func:`creator.calibrate`, train, or both, and
     :func:`creator.convert`.
 
@@ -161,6 +163,7 @@ class _Preparation:
                 node.target in RESHAPES | DROPOUTS | ARG_MAX | SPATIAL_CALLS
                 or node.target in FUNCTIONS
                 or node.target in CLAMPS
+                or is_branch(node, self.tensors)
             ):
                 return ""
             return module_path(node)

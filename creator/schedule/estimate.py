@@ -52,6 +52,8 @@ class Estimate:
                     "lanes": [core.lanes.input, core.lanes.output],
                     "packed": core.lanes.packed,
                     "pipelined": core.lanes.pipelined,
+                    "sources": [feed.source for feed in core.feeds],
+                    "queues": [feed.depth for feed in core.feeds],
                     "interval": core.interval,
                     "multipliers": multipliers(self.plan, core),
                     **_counts(area),
@@ -76,6 +78,12 @@ class Estimate:
             rows.append((self.device.name, *[""] * 7, *map(str, held)))
         widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines += [
+            f"queue before {core.node.name}, from {feed.source}: {feed.depth} beats of {feed.stream_bits} bits"
+            for core in self.plan.cores
+            for feed in core.feeds
+            if feed.words
+        ]
         cycles = f"interval {self.plan.interval} cycles, latency {self.plan.latency} cycles"
         lines.append(f"{cycles}; cells estimated for {self.family.name}{self._clock()}")
         return "\n".join(lines) + "\n"

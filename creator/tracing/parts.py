@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.fx
 
 from creator import ops
 from creator.errors import CreatorError
 from creator.graph import Builder
-from creator.tracing.joins import stored_axis, transposed_alike
+from creator.tracing.joins import CONCATENATIONS, is_join, stored_axis, transposed_alike
 from creator.tracing.layout import Value
 
 SPLITS = {torch.split, torch.chunk, torch.split_with_sizes, torch.tensor_split}
 SPLITS |= {"split", "chunk", "split_with_sizes", "tensor_split"}
 NARROWS = {torch.narrow, "narrow"}
+
+
+def is_branch(n: torch.fx.Node, tensors: Collection[torch.fx.Node]) -> bool:
+    """Whether a call joins values of the network, or takes a part of one. ``tensors`` are the nodes that give tensors."""
+    if n.target is operator.getitem or n.target in NARROWS:
+        return True
+    values = n.args[0] if n.target in CONCATENATIONS and n.args else n.args
+    return is_join(n.target) and all(
+        isinstance(value, torch.fx.Node) and value in tensors and value.op != "get_attr"
+        for value in (values if isinstance(values, (list, tuple)) else [values])
+    )
 
 
 def part(builder: Builder, value: Value, dim: int, start: int, stop: int, paths: tuple[str, ...]) -> Value:

@@ -19,6 +19,7 @@ from creator.ops import REGISTRY, Rescale
 from creator.ops.base import Interval
 from creator.ops.rescale import centred
 from creator.simulation.stalls import NAMES
+from tests.fuzz import branches
 from tests.fuzz.explore import explore, simulate_networks
 from tests.fuzz.trial import Trial
 from tests.oracle import ROUNDINGS
@@ -131,6 +132,22 @@ def test_the_scales_cover_what_they_should() -> None:
     assert expected <= seen, expected - seen
 
 
+def test_the_branches_cover_what_they_should() -> None:
+    """Forks and joins of every operation, nested, with queues, registers and adapters, and every kind of pauses."""
+    seen: set[str] = set()
+    for trial in explored("branches"):
+        found = branches.numbers(trial)
+        seen |= {trial.stalls, *(node.op.name for node in trial.graph.nodes), *(name for name, count in found.items() if count)}
+        seen |= {f"{name} of {min(count, 3)}" for name, count in found.items()}
+        for core in trial.design().plan.cores:
+            if core.node.op.name in ("concatenate", "slice"):
+                seen.add(f"{core.node.op.name} {'turns' if core.lanes.input == core.lanes.output else 'whole runs'}")
+    expected = {"linear", "lookup", "quantize", "add", "multiply", "concatenate", "slice", *NAMES}
+    expected |= {"forks of 3", "joins of 3", "queues of 2", "registers", "adapters", "deepest of 3"}
+    expected |= {f"{name} {way}" for name in ("concatenate", "slice") for way in ("turns", "whole runs")}
+    assert expected <= seen, expected - seen
+
+
 def test_the_ends_cover_what_they_should() -> None:
     """Rows in part, whole and several in a beat, last beats that carry fewer, ties, and results that are regrouped."""
     seen: set[str] = set()
@@ -158,6 +175,7 @@ def test_every_operation_occurs() -> None:
 
 
 TEXTS = """
+from tests.fuzz import branches
 from tests.fuzz.explore import explore
 found = []
 explore("mlp", 0, 10, lambda trial: found.append(str(trial)))

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+import creator
 from creator import FixedPoint
 from creator.graph import Builder, Graph
 from creator.ops import Concatenate, Slice, TensorType
@@ -156,3 +157,15 @@ def test_a_value_behind_a_layer_that_stores_waits_for_itself() -> None:
     assert never_full(plan) == {(1, 0): 1, (1, 1): 5}
     assert plan.interval == 30
     assert all(stalled(plan, seed, 3) for seed in range(6))
+
+
+def test_plan_and_manifest_say_how_deep_queues_are() -> None:
+    design = creator.translate(residual())
+    assert "\nqueue before join, from input: 8 beats of 8 bits\n" in design.estimate.text()
+    assert [(layer["sources"], layer["queues"]) for layer in design.manifest["layers"]] == [
+        (["input"], [0]),
+        (["input", "b_0"], [8, 0]),
+    ]
+    assert [layer["queues"] for layer in design.estimate.summary()["layers"]] == [[0], [8, 0]]
+    assert "vhdl/creator_stream_fifo.vhd" in design.files
+    assert "vhdl/creator_stream_fork.vhd" in design.files

@@ -1,0 +1,53 @@
+"""Prepared networks whose values have several readers: what joins them stays, and is exact."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import creator
+from creator import CreatorError
+
+
+class Branches(torch.nn.Module):
+    """Two layers, and what ``join`` makes of the first one's input and output."""
+
+    def __init__(self, join, width: int = 6) -> None:
+        super().__init__()
+        self.first, self.last, self.join = torch.nn.Linear(6, 6), torch.nn.Linear(width, 3), join
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.relu(self.join(self.first(x), x)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("join", "operations"),
+    [
+        (lambda y, x: y + x, ["linear", "add", "linear"]),
+        (lambda y, x: x.sub(y), ["linear", "add", "linear"]),
+        (lambda y, x: y * x, ["linear", "multiply", "linear"]),
+        (lambda y, x: y[:, :6] + x.chunk(1, 1)[0], ["linear", "add", "linear"]),
+    ],
+)
+def test_a_network_with_branches_is_prepared_and_traced(join, operations: list[str]) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(40, 6)
+    model = creator.prepare(Branches(join), x[:1])
+    creator.calibrate(model, [x])
+    graph = creator.trace(creator.convert(model), 6)
+    assert [node.op.name for node in graph.nodes] == operations
+    creator.translate(graph)
+
+
+def test_a_concatenation_of_formats_that_differ_is_refused_with_what_to_do() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(40, 6)
+    model = creator.prepare(Branches(lambda y, x: torch.cat([y, x + x], 1), 12), x[:1])
+    creator.calibrate(model, [x])
+    with pytest.raises(CreatorError, match=r"^cat: its operands have the formats .* .hint: bring both to one with nn.Quantize"):
+        creator.trace(creator.convert(model), 6)
+
+
+def test_an_operand_that_is_no_value_of_the_network_is_refused() -> None:
+    with pytest.raises(CreatorError, match="cannot be prepared: add"):
+        creator.prepare(Branches(lambda y, x: y + 1), torch.randn(1, 6))
