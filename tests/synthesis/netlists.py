@@ -12,6 +12,7 @@ import numpy as np
 from creator import Design
 from creator.build_folder import BuildFolder
 from creator.graph.graph import Graph
+from creator.graph.order import output_axes, to_stream
 from creator.synthesis.nextpnr import prepare
 from creator.synthesis.synthesize import _Flow
 from creator.targets import find_target
@@ -53,9 +54,12 @@ class Bench:
     def __init__(self, graph: Graph, manifest: dict[str, Any], codes: np.ndarray, outputs: np.ndarray) -> None:
         self.chance = random.Random(len(codes))
         self.sent = [
-            beat for frame in codes for beat in self._beats(frame, manifest["input"], graph.input_type.format.total_bits)
+            beat
+            for frame in to_stream(graph, codes)
+            for beat in self._beats(frame, manifest["input"], graph.input_type.format.total_bits)
         ]
         self.size, self.stream = graph.output_type.size, manifest["output"]
+        outputs = outputs.transpose(0, *(axis + 1 for axis in output_axes(graph)))
         self.expected = [beat for frame in outputs for beat in self._beats(frame, self.stream, 0)]
         self.limit = 8 * (manifest["interval"] * len(codes) + manifest["latency"]) + 2000
 
