@@ -82,10 +82,14 @@ ROWS = [
         ("concatenate", "slice"), (NO, YES, YES, YES, NO)),
     Row(("torch.Flatten", "torch.Unflatten", "torch.Identity", "torch.Dropout"), "`reshape`, `view`, `permute`, `transpose`", "the batch stays first", "1 where a frame is stored", "none; two frames for an exchange of axes inside the network", "N for an exchange of axes",
         ("reshape", "permute"), UNKNOWN),
-    Row(("ArgMax", "Top1"), "`argmax`", "the first of several largest", ANY, "comparisons by pairs, and the best so far", ELEMENTS,
+    Row(("ArgMax", "Top1"), "`argmax`", "any axis; of several largest the first; score and index in one fixed-point format", "part of one row, or whole rows", "comparisons by pairs, and the best so far", ELEMENTS,
         ("argmax", "top1"), UNKNOWN),
-    Row(("Softmax",), "", "along the last axis; a table of up to 4096 entries", ANY, "a table of exponentials, two stores of rows, a divider of one stage a bit", ELEMENTS,
+    Row(("Softmax",), "", "any axis; fixed-point input; a table of up to 4096 entries; `softmax` through `creator.prepare`", "part of one row, or all of it", "a table of exponentials, two stores of rows, a divider of one stage a bit", ELEMENTS,
         ("softmax",), UNKNOWN),
+    Row(("Greater", "MultiThreshold"), "", "1 to 256 thresholds, for all or for each channel; any input", ANY, "comparisons and a count by pairs; a ROM where channels differ", ELEMENTS,
+        ("threshold",), UNKNOWN),
+    Row(("torch.Threshold",), "`threshold`", "the value on the grid; input up to 12 bits unless it is a limit", ANY, "a limit or a table", ELEMENTS,
+        ("threshold",), UNKNOWN),
 ]  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from creator.ops import (
     Slope,
     Softmax,
     TensorType,
+    Threshold,
     Top1,
 )
 
@@ -181,6 +182,10 @@ def _applied_to_one(op: Op, source: TensorType, values: np.ndarray) -> np.ndarra
         return np.array(flat, dtype=np.int64).reshape(values.shape)
     if isinstance(op, Linear):
         return np.array([_linear(op, source, sample) for sample in values.tolist()], dtype=np.int64)
+    if isinstance(op, Threshold):
+        rows = op.thresholds.tolist()
+        reached = [sum(t <= code for t in rows[i % len(rows)]) for i, code in enumerate(values.ravel().tolist())]
+        return np.array(reached, dtype=np.int64).reshape(values.shape)
     if isinstance(op, Softmax):
         rows = [softmax_codes(op, row) for row in values.reshape(-1, source.shape[-1]).tolist()]
         return np.array(rows, dtype=np.int64).reshape(values.shape)

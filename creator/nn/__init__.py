@@ -14,6 +14,7 @@ from torch.nn import (
     Identity,
     MaxPool1d,
     MaxPool2d,
+    Threshold,
     Upsample,
     UpsamplingNearest2d,
     ZeroPad1d,
@@ -47,6 +48,7 @@ from creator.nn.quantize import Quantize
 from creator.nn.slope import PReLU
 from creator.nn.softmax import Softmax
 from creator.nn.stubs import DeQuantStub, QuantStub, QuantWrapper
+from creator.nn.threshold import Greater, MultiThreshold
 from creator.nn.weighted import set_gradients
 from creator.quantize import Gradients, StraightThrough
 
@@ -76,6 +78,7 @@ __all__ = [
     "FixedPoint",
     "Flatten",
     "Gradients",
+    "Greater",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
@@ -86,6 +89,7 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "Mish",
+    "MultiThreshold",
     "Multiply",
     "Overflow",
     "PReLU",
@@ -101,6 +105,7 @@ __all__ = [
     "StraightThrough",
     "Subtract",
     "Tanh",
+    "Threshold",
     "Top1",
     "Upsample",
     "UpsamplingNearest2d",

@@ -21,6 +21,7 @@ from creator.ops.slice import Slice
 from creator.ops.slope import Slope
 from creator.ops.softmax import Softmax
 from creator.ops.sumpool import SumPool
+from creator.ops.threshold import Threshold
 from creator.ops.top1 import Top1
 from creator.ops.upsample import Upsample
 
@@ -47,6 +48,7 @@ REGISTRY: dict[str, type[Op]] = {
         Slope,
         Softmax,
         SumPool,
+        Threshold,
         Top1,
         Upsample,
     )
@@ -79,6 +81,7 @@ __all__ = [
     "Softmax",
     "SumPool",
     "TensorType",
+    "Threshold",
     "Timing",
     "Top1",
     "Upsample",

@@ -152,7 +152,8 @@ FUNCTIONS: dict[Any, Callable[..., nn.Lookup | nn.Softmax]] = {
 """The same as functions, with the arguments that follow the input."""
 
 UNCHANGED: tuple[type[torch.nn.Module], ...] = (
-    torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Hardtanh, torch.nn.Flatten, torch.nn.Unflatten, torch.nn.Identity,
+    torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Hardtanh, torch.nn.Threshold,
+    torch.nn.Flatten, torch.nn.Unflatten, torch.nn.Identity,
     torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d, torch.nn.AlphaDropout,
     torch.nn.FeatureAlphaDropout, torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.AdaptiveMaxPool1d,
     torch.nn.AdaptiveMaxPool2d, torch.nn.ZeroPad1d, torch.nn.ZeroPad2d, torch.nn.ConstantPad1d, torch.nn.ConstantPad2d,

@@ -31,8 +31,9 @@ from creator.preparation.target import Target
 from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
+from creator.tracing.calls import CALLS, RELUS
 from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path, reason
-from creator.tracing.lower import CLAMPS, DROPOUTS, RELUS, RESHAPES
+from creator.tracing.lower import DROPOUTS, RESHAPES
 from creator.tracing.parts import is_branch
 from creator.tracing.rows import ARG_MAX
 from creator.tracing.spatial_calls import AVERAGES, SPATIAL_CALLS, spatial_module
@@ -162,7 +163,7 @@ class _Preparation:
             if (
                 node.target in RESHAPES | DROPOUTS | ARG_MAX | SPATIAL_CALLS
                 or node.target in FUNCTIONS
-                or node.target in CLAMPS
+                or node.target in CALLS
                 or is_branch(node, self.tensors)
             ):
                 return ""

@@ -19,14 +19,15 @@ from creator import ops
 from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Builder, Graph
-from creator.nn import ArgMax, BatchNorm1d, BatchNorm2d, PReLU, Quantize
+from creator.nn import ArgMax, BatchNorm1d, BatchNorm2d, MultiThreshold, PReLU, Quantize
 from creator.nn.slots import FloatOutput
 from creator.nn.weighted import Weighted
 from creator.ops import Op, Reshape, TensorType
+from creator.tracing.calls import CALLS, called_op
 from creator.tracing.fx import module_path, reason
 from creator.tracing.joins import JOINS, function_join, is_join, module_join, operands
 from creator.tracing.layout import Value, channels_first, channels_last, flat, natural, permuted, reshaped, rows
-from creator.tracing.modules import FUNCTION_HINTS, clamp_op, module_handler
+from creator.tracing.modules import FUNCTION_HINTS, module_handler
 from creator.tracing.parts import NARROWS, SPLITS, indexed, narrowed, split
 from creator.tracing.pooling import SPATIAL, axes_of
 from creator.tracing.requantized import Context
@@ -49,13 +50,6 @@ PERMUTES = {torch.permute, torch.transpose, torch.swapaxes, torch.movedim, torch
 PERMUTES |= {"permute", "transpose", "swapaxes", "movedim", "moveaxis"}
 _T = TypeVar("_T")
 NORMS = (BatchNorm1d, BatchNorm2d)
-RELUS = {torch.relu, torch.relu_, F.relu, F.relu_, "relu", "relu_"}
-CLAMPS: dict[Any, Callable[..., tuple[float | None, float | None]]] = {name: lambda *_, **__: (0.0, None) for name in RELUS}
-CLAMPS |= {
-    F.relu6: lambda *_, **__: (0.0, 6.0),
-    F.hardtanh: lambda min_val=-1.0, max_val=1.0, inplace=False: (min_val, max_val),
-}
-CLAMPS |= {name: lambda min=None, max=None: (min, max) for name in (torch.clamp, torch.clip, "clamp", "clip")}
 DROPOUTS = {F.dropout, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout}
 
 
@@ -148,7 +142,8 @@ class Lowering(torch.fx.Interpreter):
             keepdim = isinstance(module, ArgMax) and module.keepdim
             self.values[n] = self._along(lambda context: handler(module, context), value, module.dim, where, keepdim)
         elif handler is not None:
-            if isinstance(module, PReLU) and module.num_parameters > 1:
+            per_channel = isinstance(module, PReLU) and module.num_parameters > 1
+            if per_channel or (isinstance(module, MultiThreshold) and module.channels > 1):
                 value = self._with_channels(value, (where,))
             self.values[n] = self._add(handler, module, value, (where,))
 
@@ -375,14 +370,10 @@ class Lowering(torch.fx.Interpreter):
             self.values[n] = self._windowed(n, value, result, where)
         elif n.target in DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):
             self.values[n] = value
-        elif n.target in CLAMPS:
-            try:
-                low, high = CLAMPS[n.target](*n.args[1:], **n.kwargs)
-            except TypeError:
-                raise CreatorError("these arguments are not supported", where, "pass only the limits") from None
-            if not all(bound is None or isinstance(bound, (int, float)) for bound in (low, high)):
-                raise CreatorError("limits must be numbers", where)
-            self.values[n] = self._add(lambda _, context: clamp_op(low, high, context), self.module, value, (where,))
+        elif n.target in CALLS:
+            self.values[n] = self._add(
+                lambda _, context: called_op(n.target, n.args[1:], n.kwargs, context), self.module, value, (where,)
+            )
         elif n.target in ARG_MAX:
             dim, keepdim = argmax_arguments(*n.args[1:], **n.kwargs)
             self.values[n] = self._along(lambda _: ops.ArgMax(), value, dim, where, keepdim)

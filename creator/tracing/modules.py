@@ -17,6 +17,7 @@ from creator.tracing.activations import lined_op, lookup_op, prelu_op
 from creator.tracing.pooling import SPATIAL
 from creator.tracing.requantized import Context, rescale_op
 from creator.tracing.rows import argmax_op, softmax_op, top1_op
+from creator.tracing.thresholds import threshold_op, thresholds_op
 from creator.tracing.weighted import check_fixed, minifloat_op, weighted_ops
 
 Handler = Callable[[Any, Context], "ops.Op | Sequence[ops.Op]"]
@@ -87,6 +88,9 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.ArgMax: argmax_op,  # these along an axis: see tracing/rows.py
     nn.Softmax: softmax_op,
     nn.Top1: top1_op,
+    nn.Greater: thresholds_op,
+    nn.MultiThreshold: thresholds_op,
+    torch.nn.Threshold: threshold_op,
     nn.Add: relu_op,  # these with several inputs: see tracing/joins.py
     nn.Concatenate: relu_op,
     nn.Multiply: relu_op,

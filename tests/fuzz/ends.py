@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from creator import FixedPoint, Graph
 from creator.graph import Builder
-from creator.ops import ArgMax, Op, Reshape, Softmax, TensorType, Top1
+from creator.ops import ArgMax, Op, Reshape, Softmax, TensorType, Threshold, Top1
 from creator.passes import OPTIMISE, run_passes
 from tests import oracle
 from tests.fuzz.draws import FRAME_BEATS, Draws
@@ -50,10 +50,15 @@ class Ends(Draws):
         self.add(Reshape((size,) if rows == 1 else (rows, size // rows)))
 
     def end(self) -> None:
-        makers: list[Callable[[], Op]] = [ArgMax, Top1, self.softmax]
+        makers: list[Callable[[], Op]] = [ArgMax, Top1, self.softmax, self.threshold]
         if self.chance(20):
             self.regroup()
         self.add(self.pick(makers)())
+
+    def threshold(self) -> Threshold:
+        fmt, channels = self.type.format, self.pick([1, self.type.shape[-1]])
+        shape = channels, self.pick([1, 2, 3, self.whole(1, 12)])
+        return Threshold(self.bulk().integers(fmt.min_code, fmt.max_code + 1, shape, endpoint=True))
 
     def softmax(self) -> Softmax:
         """Any falling table, mostly shorter than the differences."""

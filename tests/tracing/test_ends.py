@@ -112,3 +112,37 @@ def test_what_is_no_axis_of_a_sample_is_refused(end, where: str, what: str) -> N
         creator.trace(Ending(end), (3, 5))
     assert str(caught.value).startswith(f"{where}: ")
     assert what in str(caught.value)
+
+
+@pytest.mark.parametrize("threshold", [-9.0, -2.0, -1.999, 0.0, 0.3, 1.5, 2.0])
+@pytest.mark.parametrize("value", [-2.0, 0.0, 0.5, 1.5])
+@pytest.mark.parametrize("function", [False, True])
+def test_torchs_threshold(threshold: float, value: float, function: bool) -> None:
+    end = torch.nn.Threshold(threshold, value)
+    if function:
+        end = lambda x: torch.nn.functional.threshold(x, threshold, value)  # noqa: E731
+    assert set(names(same(Ending(end), (5,)))) <= {"clamp", "lookup"}
+
+
+def test_thresholds() -> None:
+    assert names(same(Sequential(nn.Quantize(IN), nn.Greater(0.3)), (5,))) == ["threshold"]
+    graph = same(Sequential(nn.Quantize(IN), nn.MultiThreshold([0.3, -9.0, 9.0])), (5,))
+    assert graph.nodes[0].op.thresholds.tolist() == [[1, -4, 4]]
+    graph = same(Sequential(nn.Quantize(IN), nn.Greater([0.5, -9.0, 9.0, 1.4, 1.5])), (5,))
+    assert graph.nodes[0].op.thresholds.ravel().tolist() == [2, -4, 4, 3, 4]
+    assert names(same(Sequential(nn.Quantize(IN), nn.Greater([0.0, 1.0])), (2, 3))) == ["permute", "threshold", "permute"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "layer", "what"),
+    [
+        (IN, torch.nn.Threshold(0.0, 0.3), "its value 0.3 is not a value of fixed<3,1>"),
+        (IN, torch.nn.Threshold(0.0, 7.0), "its value 7.0 is not a value of fixed<3,1>"),
+        (IN, torch.nn.Threshold(float("nan"), 0.0), "threshold and value must be numbers"),
+        (FixedPoint(16, 4), torch.nn.Threshold(3.0, 0.0), "a table of 16 input bits is too large"),
+    ],
+)
+def test_thresholds_that_are_refused(entry, layer, what: str) -> None:
+    with pytest.raises(CreatorError, match=r"^1: ") as caught:
+        creator.trace(Sequential(nn.Quantize(entry), layer), (4,))
+    assert what in str(caught.value)

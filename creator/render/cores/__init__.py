@@ -27,6 +27,7 @@ from creator.ops import (
     Slope,
     Softmax,
     SumPool,
+    Threshold,
     Top1,
     Upsample,
 )
@@ -48,6 +49,7 @@ from creator.render.cores.rescale import render_rescale
 from creator.render.cores.slice import render_slice
 from creator.render.cores.slope import render_slope
 from creator.render.cores.softmax import render_softmax
+from creator.render.cores.threshold import render_threshold
 from creator.render.names import Names
 from creator.render.values import Identifier
 from creator.schedule import Core
@@ -73,6 +75,7 @@ _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
     Softmax: render_softmax,
     SumPool: render_sumpool,
     Upsample: render_upsample,
+    Threshold: render_threshold,
     Top1: render_comparison,
 }
 

@@ -15,7 +15,7 @@ from creator.schedule.rom import address_bits
 
 
 @dataclass(frozen=True)
-class _Sums:
+class Sums:
     """A level of sums by pairs, of so many bits; a term is left over where they are odd."""
 
     number: int
@@ -24,23 +24,26 @@ class _Sums:
 
     @property
     def pairs(self) -> int:
+        """Sums."""
         return self.source_terms // 2
 
     @property
     def odd(self) -> int:
+        """Whether a term is left over, 1 or 0."""
         return self.source_terms % 2
 
     @property
     def terms(self) -> int:
+        """What it leaves."""
         return self.pairs + self.odd
 
 
-def _sums(op: Softmax, lanes: int, sum_bits: int) -> list[_Sums]:
-    levels: list[_Sums] = []
-    terms = lanes
+def sums_of(terms: int, bits: int, most: int) -> list[Sums]:
+    """The levels that add so many terms of ``bits`` bits; no sum needs more than ``most``."""
+    levels: list[Sums] = []
     while terms > 1:
         number = len(levels) + 1
-        levels.append(_Sums(number, terms, min(op.entry_bits + number, sum_bits)))
+        levels.append(Sums(number, terms, min(bits + number, most)))
         terms = levels[-1].terms
     return levels
 
@@ -83,7 +86,7 @@ def render_softmax(files: CoreFiles, op: Softmax) -> None:
             "table_bits": table_bits,
             "far": Bits(0, code_bits - table_bits) if code_bits > table_bits else None,
             "levels": found.levels,
-            "sums": _sums(op, lanes, sum_bits),
+            "sums": sums_of(lanes, op.entry_bits, sum_bits),
             "masks": short,
             "remainder": found.remainder,
             "words": found.words,

@@ -29,6 +29,7 @@ from creator.ops import (
     Softmax,
     SumPool,
     TensorType,
+    Threshold,
     Top1,
     Upsample,
 )
@@ -41,6 +42,7 @@ from creator.schedule.costs.polynomial import polynomial_cost
 from creator.schedule.costs.rescale import rescale_cost
 from creator.schedule.costs.slope import slope_cost
 from creator.schedule.costs.softmax import softmax_cost
+from creator.schedule.costs.threshold import threshold_cost
 from creator.schedule.costs.windows import conv_cost, permute_cost
 from creator.schedule.parts import Parts
 
@@ -64,6 +66,7 @@ _COSTS: dict[type[Op], Cost] = {
     Softmax: softmax_cost,
     SumPool: sumpool_cost,
     Upsample: upsample_cost,
+    Threshold: threshold_cost,
     Top1: comparison_cost,
 }
 
