@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
-from creator import FixedPoint, nn
+from creator import FixedPoint, nn, quantize
 
 Q = FixedPoint(8, 4)
 
@@ -56,6 +56,13 @@ MODULES = {
     "pixel shuffle": lambda: torch.nn.PixelShuffle(2),
     "threshold": lambda: torch.nn.Threshold(0.1, 0.2),
     "a loss": lambda: torch.nn.MSELoss(),
+    "a block format as an output": lambda: nn.Linear(4, 4, output=quantize.BlockQuantizer(quantize.MXFP4)),
+    "a scale of a floating-point format": lambda: nn.Linear(4, 4, weight=quantize.FloatQuantizer(quantize.E4M3, 0.3)),
+    "a floating-point format that overflows": lambda: nn.Quantize(quantize.FloatQuantizer(quantize.FP16)),
+    "a floating-point format of many bits": lambda: nn.Quantize(quantize.FloatQuantizer(quantize.Float(6, 3))),
+    "floating-point weights of all sizes": lambda: nn.Linear(
+        4, 4, weight=quantize.FloatQuantizer(quantize.E5M2, torch.tensor([[1.0], [1.0], [1.0], [2.0**-60]]))
+    ),
     "exp": lambda: Doing(torch.exp),
     "sort": lambda: Doing(lambda x: x.sort(1)[0]),
     "argmax": lambda: Doing(lambda x: x.argmax(1)),
