@@ -62,7 +62,7 @@ def test_every_code(target: str, tmp_path: Path, record_property: Callable[[str,
     [
         ("carry <= dropped_2(0);", "carry <= '0';"),
         ("dropped_3(10 downto 1) & carry", "dropped_3(10 downto 1) & '0'"),
-        ("reach_3(7 downto 3)", "reach_2(7 downto 3)"),
+        ('"00" & reach_1', '"00" & reach_0'),
         ("and not ('0' & dropped_3)", "or not ('0' & dropped_3)"),
     ],
 )
