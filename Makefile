@@ -4,10 +4,19 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-all fuzz evidence mutation lint bench bench-training bench-accuracy setup ghdl clean
+.PHONY: demo demo-cnn demo-speakers demo-autoencoder test test-all fuzz evidence mutation lint bench bench-training bench-accuracy setup ghdl clean
 
 demo: setup
 	$(BIN)/python examples/digits.py
+
+demo-cnn: setup
+	$(BIN)/python examples/digits_cnn.py
+
+demo-speakers: setup
+	$(BIN)/python examples/speakers_cnn.py
+
+demo-autoencoder: setup
+	$(BIN)/python examples/autoencoder.py
 
 test: setup lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not extended" --evidence build/evidence/test.json

@@ -27,6 +27,7 @@ from creator.quantize import Gradients
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
 import digits
+import road
 
 SIZES = (64, 32, 32, 10)
 EPOCHS = digits.EPOCHS
@@ -74,7 +75,7 @@ CLAIMED = (NEAREST, STOCHASTIC, MASTER, GRID)
 @cache
 def data() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Images (n, 64) and labels (n,) for training, then for testing."""
-    return digits.digits()
+    return road.digits()
 
 
 # Networks and formats.
@@ -250,7 +251,7 @@ def float_record(model: torch.nn.Module) -> dict[str, float]:
         f"{name} in range": 100 * float(torch.cat([v.flatten().abs() for v in values]).le(2.0**top).double().mean())
         for (name, values), top in zip(inside.items(), (PARAMETER, HIDDEN, SCORE), strict=True)
     }
-    return {"accuracy": 100 * digits.accuracy(model, images, labels), **shares}
+    return {"accuracy": 100 * road.share_right(road.outputs(model, images), labels), **shares}
 
 
 def quantized_record(model: torch.nn.Module) -> dict[str, float]:

@@ -27,6 +27,7 @@ from creator.preparation.layers import (
     averaging,
     normalisation,
 )
+from creator.preparation.nodes import Kinds, joins_values, only_user
 from creator.preparation.target import Target
 from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.observers import FixedQParamsObserver
@@ -50,8 +51,8 @@ def prepare(
     """A copy of ``model`` that trains with quantization; the model itself is left alone.
 
     ``Linear``, ``Conv1d`` and ``Conv2d`` become layers of :mod:`creator.nn`, a batch normalisation that follows is fused into
-    them, a ReLU after that becomes an unsigned output; sigmoid, GELU and the like become tables; the input is quantized first.
-    Sums, products, concatenations and parts of values are exact and stay.
+    them, a ReLU after that becomes an unsigned output; sigmoid, GELU and the like become tables; sums and products of two
+    values are quantized, behind the ReLU that may follow; concatenations and parts of values stay; the input is quantized first.
     Module paths stay as they are, so a floating-point ``state_dict`` loads. Then :func:`creator.calibrate`, train, or both, and
     :func:`creator.convert`.
 
@@ -100,22 +101,6 @@ def _traced(model: torch.nn.Module) -> torch.fx.GraphModule:
     return graph_module(model, graphs[1])
 
 
-class _Kinds(torch.fx.Interpreter):
-    """Runs the model and notes which nodes give tensors."""
-
-    def __init__(self, module: torch.fx.GraphModule) -> None:
-        super().__init__(module)
-        self.tensors: set[torch.fx.Node] = set()
-        self.shapes: dict[torch.fx.Node, tuple[int, ...]] = {}
-
-    def run_node(self, n: torch.fx.Node) -> Any:
-        result = super().run_node(n)
-        if isinstance(result, torch.Tensor):
-            self.tensors.add(n)
-            self.shapes[n] = tuple(result.shape)
-        return result
-
-
 class _Preparation:
     def __init__(self, traced: torch.fx.GraphModule, mapping: QConfigMapping, target: Target) -> None:
         self.traced, self.mapping, self.target = traced, mapping, target
@@ -129,7 +114,7 @@ class _Preparation:
 
     def check(self, example: torch.Tensor) -> None:
         """Runs the model once in evaluation mode, and names every node that cannot be prepared."""
-        kinds = _Kinds(self.traced)
+        kinds = Kinds(self.traced)
         try:
             with modes_kept(self.traced), torch.no_grad():
                 self.traced.eval()
@@ -171,6 +156,7 @@ class _Preparation:
         return ""
 
     def run(self) -> None:
+        joins = {node for node in self.nodes.nodes if joins_values(node, self.tensors)}
         for node in list(self.nodes.nodes):
             if node.op == "call_module":
                 self._module(node, self.modules[str(node.target)])
@@ -180,6 +166,8 @@ class _Preparation:
                 self._dropout(node)
             elif node.op in ("call_function", "call_method") and node.target in AVERAGES and node in self.tensors:
                 self._average_call(node)
+            elif node in joins:
+                self._join(node)
         self._refuse_unused_orders()
         self._quantize_input()
         self.nodes.lint()
@@ -242,7 +230,7 @@ class _Preparation:
     def _weighted(self, node: torch.fx.Node, module: torch.nn.Module, qconfig: QConfig) -> None:
         path = str(node.target)
         last, norm = node, None
-        follower = _only_user(node)
+        follower = only_user(node)
         if follower is not None and follower.op == "call_module" and type(self.modules[str(follower.target)]) in NORMS:
             if self.calls[path] > 1 or self.calls[str(follower.target)] > 1:
                 raise CreatorError("is called more than once, so it cannot be fused", str(follower.target), "use it once")
@@ -251,7 +239,7 @@ class _Preparation:
             except CreatorError as error:
                 raise error.at(str(follower.target)) from None
             last = follower
-        relu = _only_user(last)
+        relu = only_user(last)
         choice = qconfig.activation
         folds = relu is not None and self._is_relu(relu) and takes(choice, "signed") and self.calls[path] == 1
         try:
@@ -301,6 +289,27 @@ class _Preparation:
         if in_place and isinstance(source, torch.fx.Node) and len(source.users) > 1:
             raise CreatorError("changes in place a value that is read elsewhere too", where, "use inplace=False")
 
+    def _join(self, node: torch.fx.Node) -> None:
+        """Quantizes an exact sum or product, behind the ReLU that may follow."""
+        relu = only_user(node)
+        rectified = relu is not None and self._is_relu(relu)
+        last = relu if rectified and relu is not None else node
+        follower = only_user(last)
+        if follower is not None and follower.op == "call_module" and _quantizes(self.modules[str(follower.target)]):
+            return
+        path = self._free_name(f"{node.name}_quantize")
+        qconfig = self._qconfig(path, nn.Quantize())
+        if qconfig is not None:
+            self._replace_after(last, path, nn.Quantize(qconfig.make("activation", False if rectified else None)))
+
+    def _replace_after(self, node: torch.fx.Node, path: str, module: torch.nn.Module) -> None:
+        """Puts ``module`` behind ``node``, before all that read it."""
+        self.traced.add_submodule(path, module.train(self.traced.training))
+        self.modules[path] = module
+        with self.nodes.inserting_after(node):
+            made = self.nodes.call_module(path, (node,))
+        node.replace_all_uses_with(made, delete_user_cb=lambda user: user is not made)
+
     def _dropout(self, node: torch.fx.Node) -> None:
         """A module in the place of a function, so that it knows the mode; traced in training mode."""
         kind = {F.alpha_dropout: torch.nn.AlphaDropout, F.feature_alpha_dropout: torch.nn.FeatureAlphaDropout}
@@ -347,11 +356,7 @@ class _Preparation:
         qconfig = self.mapping.global_qconfig or self.first
         if qconfig is None:
             raise CreatorError("the configuration quantizes no layer", "prepare", "set a global QConfig")
-        path = self._free_name("quantize")
-        self.traced.add_submodule(path, _entry(qconfig.make("activation")))
-        with self.nodes.inserting_after(entry):
-            made = self.nodes.call_module(path, (entry,))
-        entry.replace_all_uses_with(made, delete_user_cb=lambda user: user is not made)
+        self._replace_after(entry, self._free_name("quantize"), _entry(qconfig.make("activation")))
 
     def _free_name(self, name: str) -> str:
         taken = {path.split(".")[0] for path in self.modules} | set(vars(self.traced))
@@ -370,10 +375,6 @@ def _is_unsigned(quantizer: Any) -> bool:
     """Whether the quantizer's codes begin at the value zero, if it sees nothing below that."""
     choice = getattr(quantizer, "observer", quantizer)
     return getattr(choice, "signed", True) is False and not isinstance(choice, FixedQParamsObserver)
-
-
-def _only_user(node: torch.fx.Node) -> torch.fx.Node | None:
-    return next(iter(node.users)) if len(node.users) == 1 else None
 
 
 def _is_own(module: torch.nn.Module) -> bool:

@@ -1,0 +1,89 @@
+"""Sums, differences and products in a floating-point model: their results are quantized, behind the ReLU that may follow."""
+
+import operator
+
+import pytest
+import torch
+
+import creator
+from creator import CreatorError, FixedPoint, nn
+from tests.preparation.models import seeded
+
+
+class Joined(torch.nn.Module):
+    """Two convolutions of one image, joined by ``join``, and ``after`` that."""
+
+    def __init__(self, join, after=None):
+        super().__init__()
+        torch.manual_seed(4)
+        self.join, self.after = join, after or torch.nn.Identity()
+        self.first = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3, padding=1), torch.nn.BatchNorm2d(3), torch.nn.ReLU())
+        self.second = torch.nn.Conv2d(3, 3, 1)
+        self.last = torch.nn.Conv2d(3, 2, 1)
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.last(self.after(self.join(x, self.second(x))))
+
+
+def images(size=32):
+    return torch.randn(size, 2, 5, 4, generator=seeded(5))
+
+
+def quantizer_of(prepared):
+    (found,) = [module for path, module in prepared.named_modules() if path.endswith("_quantize")]
+    return found
+
+
+JOINS = {"add": operator.add, "torch_sub": torch.sub, "mul": operator.mul, "method": lambda x, y: x.add(y)}
+
+
+@pytest.mark.parametrize("name", JOINS)
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_result_is_quantized_and_translates(name, relu):
+    prepared = creator.prepare(Joined(JOINS[name], torch.nn.ReLU() if relu else None), images())
+    creator.calibrate(prepared, [images()])
+    assert quantizer_of(prepared).output_format.signed == (not relu)
+    converted = creator.convert(prepared).eval()
+    graph = creator.trace(converted, (2, 5, 4))
+    codes = graph.run(graph.input_format.to_integers(images().numpy()))
+    with torch.no_grad():
+        expected = converted(images()).numpy()
+    assert codes.size == expected.size > 0
+    assert (graph.output_format.from_integers(codes) == expected).all()
+    assert creator.translate(graph).interval > 0
+
+
+def test_training_moves_what_comes_before_a_sum():
+    prepared = creator.prepare(Joined(operator.add, torch.nn.ReLU()), images()).train()
+    prepared(images()).square().sum().backward()
+    assert all(float(p.grad.abs().sum()) > 0 for name, p in prepared.named_parameters() if name.startswith("second"))
+
+
+def test_a_quantizer_of_ones_own_stays():
+    own = nn.Quantize(FixedPoint(7, 3))
+    prepared = creator.prepare(Joined(operator.add, own), images())
+    assert not [path for path, _ in prepared.named_modules() if path.endswith("_quantize")]
+
+
+def test_a_value_that_is_read_by_two_others_is_quantized_once():
+    class Twice(Joined):
+        def forward(self, x):
+            x = self.first(x)
+            total = x + self.second(x)
+            return torch.relu(total) * total
+
+    prepared = creator.prepare(Twice(None), images())
+    formats = [path for path, _ in prepared.named_modules() if path.endswith("_quantize")]
+    assert formats == ["add_quantize", "mul_quantize"]
+
+
+@pytest.mark.parametrize("join", [lambda x, y: x + 1, lambda x, y: 2 * y])
+def test_what_is_no_sum_of_two_values_is_refused(join):
+    class Open(Joined):
+        def forward(self, x):
+            x = self.first(x)
+            return self.join(x, self.second(x))
+
+    with pytest.raises(CreatorError, match="cannot be prepared"):
+        creator.prepare(Open(join), images())
