@@ -24,7 +24,9 @@ from torch.nn import BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequ
 import creator
 from creator import FixedPoint
 from creator.ops import Conv
+from creator.passes import LOWER, run_passes
 from creator.preparation import QConfig
+from creator.schedule import schedule
 from creator.schedule.plan import Core
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
@@ -77,11 +79,11 @@ class Network:
 
 
 NETWORKS = (
-    Network("digits_cnn", digits_cnn.Network, digits_cnn.SHAPE, ("serial", 4608, 2304), True),
+    Network("digits_cnn", digits_cnn.Network, digits_cnn.SHAPE, (4608, 2304), True),
     Network("speakers_cnn", speakers_cnn.network, speakers_cnn.SHAPE, ("serial", 6144, 3072, 1536), True),
     Network("autoencoder", autoencoder.Network, autoencoder.SHAPE, ("serial", 4096, 2048), True),
-    Network("plain, 16 x 16", plain, (3, 16, 16), ("serial", 147456, 73728, 36864, 18432)),
-    Network("separable, 16 x 16", separable, (3, 16, 16), ("serial", 65536, 18432)),
+    Network("plain, 16 x 16", plain, (3, 16, 16), (36864, 18432, 9216)),
+    Network("separable, 16 x 16", separable, (3, 16, 16), (18432, 9216)),
 )
 
 
@@ -134,7 +136,7 @@ def interval_in_ghdl(design: creator.Design) -> int | None:
 
 def buffers(network: Network, graph: creator.Graph) -> Iterator[str]:
     """A line of the second table for each convolution that needs more than one pixel."""
-    for core in creator.translate(graph, "serial").plan.cores:
+    for core in schedule(run_passes(graph, LOWER), "serial").cores:
         op = core.node.op
         if not isinstance(op, Conv) or math.prod(op.kernel) == 1:
             continue
