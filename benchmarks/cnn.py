@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
 import creator
 from creator import FixedPoint
@@ -37,27 +36,6 @@ import speakers_cnn
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "cnn.md"
 FORMATS = QConfig(FixedPoint(4, 2, signed=False), FixedPoint(4, 2))
-
-
-def layer(inputs: int, outputs: int, kernel: int = 3, **options: int) -> list[torch.nn.Module]:
-    """A convolution of the same size, its normalisation and ReLU."""
-    return [Conv2d(inputs, outputs, kernel, padding=kernel // 2, **options), BatchNorm2d(outputs), ReLU()]
-
-
-def plain() -> Sequential:
-    """Five convolutions of 3 x 3 over colour images of 16 x 16 pixels, as VGG has them."""
-    return Sequential(
-        *layer(3, 16), *layer(16, 16), MaxPool2d(2), *layer(16, 32), *layer(32, 32), MaxPool2d(2), *layer(32, 64), MaxPool2d(2),
-        Flatten(), Linear(256, 10),
-    )  # fmt: skip
-
-
-def separable() -> Sequential:
-    """Depthwise and pointwise convolutions with strides, as MobileNet has them."""
-    layers = layer(3, 16, stride=2)
-    for inputs, outputs, stride in ((16, 32, 1), (32, 64, 2), (64, 64, 1)):
-        layers += layer(inputs, inputs, groups=inputs, stride=stride) + layer(inputs, outputs, 1)
-    return Sequential(*layers, MaxPool2d(4), Flatten(), Linear(64, 10))
 
 
 @dataclass(frozen=True)
@@ -82,8 +60,6 @@ NETWORKS = (
     Network("digits_cnn", digits_cnn.Network, digits_cnn.SHAPE, (4608, 2304), True),
     Network("speakers_cnn", speakers_cnn.network, speakers_cnn.SHAPE, ("serial", 6144, 3072, 1536), True),
     Network("autoencoder", autoencoder.Network, autoencoder.SHAPE, ("serial", 4096, 2048), True),
-    Network("plain, 16 x 16", plain, (3, 16, 16), (36864, 18432, 9216)),
-    Network("separable, 16 x 16", separable, (3, 16, 16), (18432, 9216)),
 )
 
 
@@ -165,7 +141,7 @@ def report(simulate: bool) -> str:
         [
             "# Convolutional networks: multipliers and buffers",
             "",
-            "Made by `python benchmarks/cnn.py --simulate --write`. 4 bits for weights and activations.",
+            "Made by `python benchmarks/cnn.py --write`; `--simulate` fills in what GHDL measures. 4 bits for weights and activations.",
             "",
             "The ideal interval is MACs / multipliers, products of padding included. *Slowest core*: its own MACs and",
             "multipliers. *Network*: all of both, so that a core which could be faster than the slowest one counts as idle.",

@@ -52,7 +52,7 @@ def prepare(
 
     ``Linear``, ``Conv1d`` and ``Conv2d`` become layers of :mod:`creator.nn`, a batch normalisation that follows is fused into
     them, a ReLU after that becomes an unsigned output; sigmoid, GELU and the like become tables; sums and products of two
-    values are quantized, behind the ReLU that may follow; concatenations and parts of values stay; the input is quantized first.
+    values are quantized, behind the ReLU that may follow; concatenations and parts stay; the input is quantized first.
     Module paths stay as they are, so a floating-point ``state_dict`` loads. Then :func:`creator.calibrate`, train, or both, and
     :func:`creator.convert`.
 

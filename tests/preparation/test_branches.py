@@ -1,4 +1,4 @@
-"""Prepared networks whose values have several readers: what joins them stays, and is exact."""
+"""Prepared networks whose values have several readers: what joins them stays, and sums and products are quantized."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Branches(torch.nn.Module):
 @pytest.mark.parametrize(
     ("join", "operations"),
     [
-        (lambda y, x: y + x, ["linear", "add", "linear"]),
-        (lambda y, x: x.sub(y), ["linear", "add", "linear"]),
-        (lambda y, x: y * x, ["linear", "multiply", "linear"]),
-        (lambda y, x: y[:, :6] + x.chunk(1, 1)[0], ["linear", "add", "linear"]),
+        (lambda y, x: y + x, ["linear", "add", "quantize", "linear"]),
+        (lambda y, x: x.sub(y), ["linear", "add", "quantize", "linear"]),
+        (lambda y, x: y * x, ["linear", "multiply", "quantize", "linear"]),
+        (lambda y, x: y[:, :6] + x.chunk(1, 1)[0], ["linear", "add", "quantize", "linear"]),
     ],
 )
 def test_a_network_with_branches_is_prepared_and_traced(join, operations: list[str]) -> None:
