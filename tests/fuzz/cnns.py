@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import creator
 from creator import nn
+from creator.nn.weighted import Weighted
 from creator.ops.base import divisors
 from tests.fuzz.mlps import Mlp
 from tests.fuzz.trial import Trial
@@ -88,7 +89,8 @@ class Cnn(Mlp):
         self.shape = [self.whole(1, 4), *(self.whole(1, 9 if axes == 1 else 5) for _ in range(axes))]
         shape = tuple(self.shape)
         self.repeat(3, lambda: self.sweep() if self.chance(40) else self.convolution())
-        if self.chance(40):
+        weighted = any(isinstance(layer, Weighted) for layer in self.layers)
+        if self.chance(40) or not weighted:  # pools of one pixel, for example, are no hardware
             fmt = self.format()
             self.layers += [torch.nn.Flatten(), self.linear(int(np.prod(self.shape)), self.whole(1, 5), fmt)]
         return torch.nn.Sequential(*self.layers).eval(), shape
