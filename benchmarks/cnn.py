@@ -141,8 +141,7 @@ def report(simulate: bool) -> str:
         [
             "# Convolutional networks: multipliers and buffers",
             "",
-            "Made by `python benchmarks/cnn.py --write`; `--simulate` fills in what GHDL measures.",
-            "4 bits for weights and activations.",
+            "Made by `python benchmarks/cnn.py --simulate --write`. 4 bits for weights and activations.",
             "",
             "The ideal interval is MACs / multipliers, products of padding included. *Slowest core*: its own MACs and",
             "multipliers. *Network*: all of both, so that a core which could be faster than the slowest one counts as idle.",
