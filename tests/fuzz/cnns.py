@@ -10,6 +10,7 @@ import creator
 from creator import nn
 from creator.nn.weighted import Weighted
 from creator.ops.base import divisors
+from creator.quantize import E2M1, E3M2, E4M3, FloatQuantizer
 from tests.fuzz.mlps import Mlp
 from tests.fuzz.trial import Trial
 from tests.oracle import ROUNDINGS
@@ -89,6 +90,8 @@ class Cnn(Mlp):
         self.shape = [self.whole(1, 4), *(self.whole(1, 9 if axes == 1 else 5) for _ in range(axes))]
         shape = tuple(self.shape)
         self.repeat(3, lambda: self.sweep() if self.chance(40) else self.convolution())
+        if self.chance(20):
+            self.layers.append(nn.Quantize(FloatQuantizer(self.pick([E2M1, E3M2, E4M3]))))
         weighted = any(isinstance(layer, Weighted) for layer in self.layers)
         if self.chance(40) or not weighted:  # pools of one pixel, for example, are no hardware
             fmt = self.format()
