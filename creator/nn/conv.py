@@ -54,14 +54,21 @@ class _Conv(Weighted, torch.nn.modules.conv._ConvNd):
         )  # fmt: skip
         self._init_formats(weight, bias, output, rounding, overflow, ste, gradient, **formats)
 
+    @property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """Padding before and behind the sample along each axis; of "same" the odd one goes to the end, as in torch."""
+        if self.padding == "valid":
+            return ((0, 0),) * len(self.kernel_size)
+        if self.padding == "same":
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            return tuple((total // 2, total - total // 2) for total in totals)
+        return tuple((int(n), int(n)) for n in self.padding)
+
     def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, Any]:
         """``x``, and the padding left to the convolution: torch warns of "same" where the two ends of an axis differ."""
-        if self.padding != "same":
-            return x, self.padding
-        totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
-        if all(total % 2 == 0 for total in totals):
-            return x, tuple(total // 2 for total in totals)
-        return F.pad(x, [n for total in reversed(totals) for n in (total // 2, total - total // 2)]), 0
+        if all(before == after for before, after in self.edges):
+            return x, tuple(before for before, _ in self.edges)
+        return F.pad(x, [n for edge in reversed(self.edges) for n in edge]), 0
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, {self._formats_repr()}"

@@ -13,6 +13,12 @@ from creator.ops.window import Ring
 from creator.render.values import AllOf, Bit, Bits, Identifier
 from creator.schedule.rom import address_bits
 
+LINE = ("beat", "column")
+TAPS = (*LINE, "line")
+CORNER = (*TAPS, "again")
+WINDOW = (*CORNER, "part")
+"""Loops, the innermost first: of a row of taps, of all of them, of all groups of outputs, of all groups of channels."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -115,11 +121,11 @@ def window_values(ring: Ring, order: Order, fmt: Format, lanes: int, pad_code: i
         "padded": ring.window.padded,
         "padding_beat": Bits(sum((pad_code & ((1 << bits) - 1)) << (bits * lane) for lane in range(lanes)), bits * lanes),
         "loops": _loops(names, counts),
-        "row_loops": _flags(_among(names, "beat", "column", "line")),
-        "window_loops": _flags(_among(names, "beat", "column", "line", "again", "part")),
+        "row_loops": _flags(_among(names, *TAPS)),
+        "window_loops": _flags(_among(names, *WINDOW)),
         "frame_loops": _flags(names),
-        "line_loops": _flags(_among(names, "beat", "column")),
-        "corner_loops": _flags(_among(names, "beat", "column", "line", "again")),
+        "line_loops": _flags(_among(names, *LINE)),
+        "corner_loops": _flags(_among(names, *CORNER)),
         "jumps_by_row": "x" in names,
         "first": _first(ring, order, names, places),
         "first_inside": Bit(not any(ring.before)),
@@ -196,14 +202,14 @@ def _first(ring: Ring, order: Order, names: list[str], places: int) -> dict[str,
     assert isinstance(around, Bits)
     origins = [str(choice.value) for choice in moves["origins"]]
     return {
-        "ends_row": Bit(not _among(names, "beat", "column", "line")),
-        "ends_window": Bit(not _among(names, "beat", "column", "line", "again", "part")),
+        "ends_row": Bit(not _among(names, *TAPS)),
+        "ends_window": Bit(not _among(names, *WINDOW)),
         "ends_frame": Bit(not names),
         "ends_windows": Bit("x" not in names),
         "from_place": Bit(len(origins) > 1),
         "from_line": Bit(origins[0] == "line_place" or len(origins) > 2),
-        "begins_line": Bit(not _among(names, "beat", "column")),
-        "begins_corner": Bit(not _among(names, "beat", "column", "line", "again")),
+        "begins_line": Bit(not _among(names, *LINE)),
+        "begins_corner": Bit(not _among(names, *CORNER)),
         "distance": distance,
         "around": around,
     }
@@ -228,9 +234,7 @@ def _axes(ring: Ring, names: list[str]) -> list[dict[str, Any]]:
     """The axes that have padding: how the tap's position on each moves."""
     before, after = ring.before, ring.after
     found = []
-    for index, (name, loop, turns, ends) in enumerate(
-        (("y", "line", ("beat", "column"), ("x",)), ("x", "column", ("beat",), ()))
-    ):
+    for index, (name, loop, turns, ends) in enumerate((("y", "line", LINE, ("x",)), ("x", "column", ("beat",), ()))):
         if before[index] or after[index]:
             size = ring.size[index]
             bits = bits_for(-before[index] - 1, size + after[index])
@@ -240,7 +244,7 @@ def _axes(ring: Ring, names: list[str]) -> list[dict[str, Any]]:
                     "loop": Identifier(loop) if loop in names else None,
                     "place_loop": Identifier(name) if name in names else None,
                     "turns": _after("advance", _among(names, *turns)),
-                    "stays": _flags(_among(names, "beat", "column", "line", "again", "part", *ends)),
+                    "stays": _flags(_among(names, *WINDOW, *ends)),
                     "before": before[index],
                     "after": after[index],
                     "size": size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ def _made(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, con
     if isinstance(module, TRANSPOSED):
         return [*_over_spread_windows(module, first, context), *rest]
     if isinstance(module, CONVOLUTIONS):
-        before, after = _padding(module)
+        before, after = zip(*module.edges, strict=True)
         first = _over_windows(module, first, context, tuple(module.stride), before, after)
     return [first, *rest]
 
@@ -138,10 +139,14 @@ def along_rows(made: Made) -> Made:
     """A fully connected layer over the last axis of values of shape (rows, features): a convolution with a kernel of one."""
     first, *rest = made
     assert isinstance(first, ops.Linear)
-    fields = {field.name: getattr(first, field.name) for field in dataclasses.fields(first)}
     once, none = (1,), (0,)
-    conv = ops.Conv(**fields, kernel=once, stride=once, dilation=once, before=none, after=none, channel_groups=1, pad_code=0)
+    conv = _as_conv(first, kernel=once, stride=once, dilation=once, before=none, after=none, channel_groups=1, pad_code=0)
     return [conv, *rest]
+
+
+def _as_conv(op: ops.Linear, **geometry: Any) -> ops.Conv:
+    """``op`` for every window of such a ``geometry``."""
+    return ops.Conv(**{field.name: getattr(op, field.name) for field in dataclasses.fields(op)}, **geometry)
 
 
 def _over_windows(
@@ -153,9 +158,8 @@ def _over_windows(
     after: Sizes,
 ) -> ops.Conv:
     """``op`` over the windows of a convolution."""
-    fields = {field.name: getattr(op, field.name) for field in dataclasses.fields(op)}
-    return ops.Conv(
-        **fields,
+    return _as_conv(
+        op,
         kernel=tuple(module.kernel_size),
         stride=stride,
         dilation=tuple(module.dilation),
@@ -177,17 +181,6 @@ def _over_spread_windows(module: nn.ConvTranspose1d | nn.ConvTranspose2d, op: op
     spread = ops.Pad((0,) * len(steps), beyond, steps, zero_of(context.input.format))
     conv = _over_windows(module, op, context, (1,) * len(steps), before, after)
     return [spread, conv] if any(beyond) or max(steps) > 1 else [conv]
-
-
-def _padding(module: nn.Conv1d | nn.Conv2d) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Padding at the ends of each spatial axis; of "same" the odd one goes to the end, as in torch."""
-    if module.padding == "valid":
-        return (0,) * len(module.kernel_size), (0,) * len(module.kernel_size)
-    if module.padding == "same":
-        totals = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
-        return tuple(total // 2 for total in totals), tuple(total - total // 2 for total in totals)
-    numbers = tuple(int(n) for n in module.padding)
-    return numbers, numbers
 
 
 def _codes(values: torch.Tensor, fmt: FixedPoint) -> IntArray:
