@@ -22,6 +22,7 @@ import creator
 from creator.build_folder import BuildFolder
 from creator.errors import CheckFailedError, CreatorError
 from creator.formats import IntArray
+from creator.graph.order import result_from_stream, to_stream
 from creator.render import core_files, design
 from creator.render.environment import environment
 from creator.schedule import Plan
@@ -77,6 +78,11 @@ def prepare(network: Network, folder: Path) -> Prepared:
     build = BuildFolder.open(made.write(folder))
     named = [(template, values, places[text]) for template, values, text in calls]
     return Prepared(network, build, named, texts, network.vectors(made.interval), made.plan)
+
+
+def samples(prepared: Prepared, run: Run) -> IntArray:
+    """The samples of a run, each of the network's input shape."""
+    return frames_of(prepared.x, run.share).reshape(-1, *prepared.build.graph.input_shape)
 
 
 def code(text: str) -> str:
@@ -255,7 +261,7 @@ class Hardware:
     def _driven(self, prepared: Prepared, files: dict[str, str], run: Run) -> tuple[Job, Trace | Verdict]:
         """What comes out, or what stopped the simulation."""
         build = prepared.build
-        frames = frames_of(prepared.x, run.share)
+        frames = to_stream(build.graph, samples(prepared, run))
         interrupt = min(frames.shape[1] * 3 // 2 + 16, frames.size - 1) if run.cut else 0
         job = Job(build, frames, profile=run.profile, seed=1, resets=run.resets, interrupt=interrupt)
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
@@ -305,8 +311,9 @@ def _difference(job: Job, trace: Trace, run: Run, prepared: Prepared) -> str:
     if trace.beats != job.expected_beats or len(trace.starts) != job.frames:
         return f"expected {job.expected_beats} beats of {job.frames} frames, got {trace.beats} of {len(trace.starts)}"
     graph, each = job.build.graph, job.output_beats_per_frame
-    expected = graph.run(job.codes.reshape(-1, *graph.input_shape)).ravel()
-    wrong = int((trace.codes != expected).sum())
+    found = result_from_stream(graph, trace.codes.reshape(job.frames, -1))
+    expected = graph.run(samples(prepared, run))
+    wrong = int((found != expected).sum())
     if wrong:
         return f"{wrong} of {expected.size} outputs differ"
     plan, ends = prepared.plan, [end - trace.starts[0] for end in trace.cycles[each - 1 :: each]]
