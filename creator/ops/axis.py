@@ -226,6 +226,7 @@ def spread_axes(
     shape: tuple[int, ...], before: tuple[int, ...], after: tuple[int, ...], step: tuple[int, ...], beats: int
 ) -> tuple[SpreadAxis, ...]:
     """Spreading along the last spatial axis, then along the one before."""
+    step = tuple(1 if length == 1 else each for length, each in zip(shape, step, strict=False))  # nothing is between one
     last = SpreadAxis(math.prod(shape[:-2]), shape[-2], beats, before[-1], after[-1], step[-1])
     if len(before) == 1:
         return (last,)

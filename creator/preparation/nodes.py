@@ -13,12 +13,13 @@ _FUNCTIONS = SUMS.keys() | PRODUCTS
 
 
 class Kinds(torch.fx.Interpreter):
-    """Runs the model and notes which nodes give tensors."""
+    """Runs the model and notes which nodes give tensors, and of which shape, and what other nodes give, sizes for example."""
 
     def __init__(self, module: torch.fx.GraphModule) -> None:
         super().__init__(module)
         self.tensors: set[torch.fx.Node] = set()
         self.shapes: dict[torch.fx.Node, tuple[int, ...]] = {}
+        self.numbers: dict[torch.fx.Node, Any] = {}
 
     def run_node(self, n: torch.fx.Node) -> Any:
         """The node's value."""
@@ -26,6 +27,8 @@ class Kinds(torch.fx.Interpreter):
         if isinstance(result, torch.Tensor):
             self.tensors.add(n)
             self.shapes[n] = tuple(result.shape)
+        else:
+            self.numbers[n] = result
         return result
 
 

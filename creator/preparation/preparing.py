@@ -33,8 +33,8 @@ from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.calls import CALLS, RELUS
-from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path, reason
-from creator.tracing.lower import DROPOUTS, RESHAPES
+from creator.tracing.fx import Call, fx_graph, graph_module, modes_kept, module_path, reason
+from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
 from creator.tracing.parts import is_branch
 from creator.tracing.rows import ARG_MAX
 from creator.tracing.spatial_calls import AVERAGES, SPATIAL_CALLS, spatial_module
@@ -110,6 +110,7 @@ class _Preparation:
         self.orders: dict[tuple[str, Any], int] = {}
         self.tensors: set[torch.fx.Node] = set()
         self.shapes: dict[torch.fx.Node, tuple[int, ...]] = {}
+        self.numbers: dict[torch.fx.Node, Any] = {}
         self.first: QConfig | None = None  # of the first layer with weights
 
     def check(self, example: torch.Tensor) -> None:
@@ -123,7 +124,7 @@ class _Preparation:
             raise CreatorError(
                 f"fails on the example input: {reason(error)}", "prepare", "pass a batch that it takes"
             ) from None
-        self.tensors, self.shapes = kinds.tensors, kinds.shapes
+        self.tensors, self.shapes, self.numbers = kinds.tensors, kinds.shapes, kinds.numbers
         inputs = [node for node in self.nodes.nodes if node.op == "placeholder"]
         if len(inputs) != 1:
             raise CreatorError(f"forward takes {len(inputs)} inputs", "prepare", "a network has exactly one")
@@ -146,7 +147,7 @@ class _Preparation:
             return f"{node.target} (used outside a layer)"
         if node.op in ("call_function", "call_method") and node in self.tensors:
             if (
-                node.target in RESHAPES | DROPOUTS | ARG_MAX | SPATIAL_CALLS
+                node.target in RESHAPES | PERMUTES | DROPOUTS | ARG_MAX | SPATIAL_CALLS
                 or node.target in FUNCTIONS
                 or node.target in CALLS
                 or is_branch(node, self.tensors)
@@ -308,6 +309,7 @@ class _Preparation:
         self.modules[path] = module
         with self.nodes.inserting_after(node):
             made = self.nodes.call_module(path, (node,))
+        self.shapes[made] = self.shapes[node]
         node.replace_all_uses_with(made, delete_user_cb=lambda user: user is not made)
 
     def _dropout(self, node: torch.fx.Node) -> None:
@@ -323,7 +325,8 @@ class _Preparation:
         if not isinstance(source, torch.fx.Node):
             raise CreatorError("must be called with the value first", module_path(node))
         try:
-            module = spatial_module(node.target, self.shapes[source][1:], node.args[1:], node.kwargs)
+            call = Call.of(node, self.numbers)
+            module = spatial_module(call.target, self.shapes[source][1:], call.args[1:], call.kwargs)
         except CreatorError as error:
             raise error.at(module_path(node)) from None
         qconfig = self._qconfig(self._free_name(node.name), module)

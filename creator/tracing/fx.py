@@ -6,10 +6,13 @@ import contextlib
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.fx
+from torch.utils._pytree import tree_leaves
 
 from creator.errors import CreatorError
 from creator.tracing.modules import MODULES
@@ -29,6 +32,34 @@ def module_path(n: torch.fx.Node) -> str:
     paths = [path for path, _ in stack.values()] if stack else []
     name = n.target if isinstance(n.target, str) else getattr(n.target, "__name__", str(n.target))
     return ".".join(filter(None, [paths[-1] if paths else "", str(name)]))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function or a method; of its arguments, only values of the network are nodes.
+
+    torch.fx has nodes for ``x.shape`` and what is computed from it, too: here they are the numbers of one run.
+    """
+
+    target: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @classmethod
+    def of(cls, n: torch.fx.Node, results: Mapping[torch.fx.Node, Any]) -> Call:
+        """The call of ``n`` where the nodes before it had those ``results``."""
+
+        def known(source: torch.fx.Node) -> Any:
+            result = results.get(source, source)
+            return source if holds_tensors(result) else result
+
+        args, kwargs = torch.fx.map_arg((n.args, n.kwargs), known)
+        return cls(n.target, tuple(args), dict(kwargs))
+
+
+def holds_tensors(result: Any) -> bool:
+    """Whether a result is a tensor, or has one in it."""
+    return any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result))
 
 
 class _Tracer(torch.fx.Tracer):

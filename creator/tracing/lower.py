@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import torch
 import torch.fx
 import torch.nn.functional as F
-from torch.utils._pytree import tree_leaves
 
 from creator import ops
 from creator.errors import CreatorError
@@ -24,7 +23,7 @@ from creator.nn.slots import FloatOutput
 from creator.nn.weighted import Weighted
 from creator.ops import Op, Reshape, TensorType
 from creator.tracing.calls import CALLS, called_op
-from creator.tracing.fx import module_path, reason
+from creator.tracing.fx import Call, holds_tensors, module_path, reason
 from creator.tracing.joins import JOINS, function_join, is_join, module_join, operands
 from creator.tracing.layout import Value, channels_first, channels_last, flat, natural, permuted, reshaped, rows
 from creator.tracing.modules import FUNCTION_HINTS, module_handler
@@ -163,26 +162,26 @@ class Lowering(torch.fx.Interpreter):
         except CreatorError as error:
             raise error.at(where) from None
 
-    def _joined(self, n: torch.fx.Node, where: str) -> Value:
+    def _joined(self, call: Call, where: str) -> Value:
         """A function of several values."""
         try:
-            nodes, dim = operands(n.target, n.args, n.kwargs)
+            nodes, dim = operands(call.target, call.args, call.kwargs)
         except CreatorError as error:
             raise error.at(where) from None
         values = self._operands(nodes, where)
-        return self._at(where, lambda builder: function_join(builder, n.target, values, dim, (where,)))
+        return self._at(where, lambda builder: function_join(builder, call.target, values, dim, (where,)))
 
-    def _split(self, n: torch.fx.Node, results: Sequence[torch.Tensor], where: str) -> list[Value]:
+    def _split(self, call: Call, results: Sequence[torch.Tensor], where: str) -> list[Value]:
         """A function of one value with several results."""
-        (value,) = self._operands(n.args[:1], where)
+        (value,) = self._operands(call.args[:1], where)
         shapes = [tuple(each.shape[1:]) for each in results]
-        return self._at(where, lambda builder: split(builder, value, shapes, n.args[1:], n.kwargs, (where,)))
+        return self._at(where, lambda builder: split(builder, value, shapes, call.args[1:], call.kwargs, (where,)))
 
-    def _part(self, n: torch.fx.Node, value: Value, where: str) -> Value:
+    def _part(self, call: Call, value: Value, where: str) -> Value:
         """An index, or ``narrow``."""
-        if n.target is operator.getitem:
-            return self._at(where, lambda builder: indexed(builder, value, n.args[1], (where,)))
-        return self._at(where, lambda builder: narrowed(builder, value, n.args[1:], n.kwargs, (where,)))
+        if call.target is operator.getitem:
+            return self._at(where, lambda builder: indexed(builder, value, call.args[1], (where,)))
+        return self._at(where, lambda builder: narrowed(builder, value, call.args[1:], call.kwargs, (where,)))
 
     def _with_channels(self, value: Value | _Raw, paths: tuple[str, ...]) -> Value:
         """``value`` with a node whose last axis has the channels."""
@@ -273,11 +272,11 @@ class Lowering(torch.fx.Interpreter):
         order, stored = channels_first(len(value.shape)), self.builder.type_of(name).shape
         return Value(name, tuple(stored[axis] for axis in order), order)
 
-    def _windowed(self, n: torch.fx.Node, value: Value | _Raw, result: torch.Tensor, where: str) -> Value | _Raw:
+    def _windowed(self, call: Call, value: Value | _Raw, result: torch.Tensor, where: str) -> Value | _Raw:
         """A function that pools, pads or upsamples."""
         value = self._formatted(value, (where,))
         try:
-            make, axes = spatial_call(n.target, value.shape, n.args[1:], n.kwargs)
+            make, axes = spatial_call(call.target, value.shape, call.args[1:], call.kwargs)
         except CreatorError as error:
             raise error.at(where) from None
         return self._reshaped(self._spatial(make, value, axes, (where,)), result, where)
@@ -328,11 +327,11 @@ class Lowering(torch.fx.Interpreter):
             return value
         return reshaped(self.builder, value, shape, (where,))
 
-    def _permuted(self, n: torch.fx.Node, value: Value | _Raw, where: str) -> Value | _Raw:
+    def _permuted(self, call: Call, value: Value | _Raw, where: str) -> Value | _Raw:
         """A value with its axes exchanged: which, is seen from what happens to one whose axes all differ."""
         probe = torch.empty([2, 3, 5, 7, 11, 13][: len(value.shape) + 1])
-        target = n.target if callable(n.target) else getattr(torch.Tensor, str(n.target))
-        moved = target(probe, *n.args[1:], **n.kwargs)
+        target = call.target if callable(call.target) else getattr(torch.Tensor, str(call.target))
+        moved = target(probe, *call.args[1:], **call.kwargs)
         axes = tuple(probe.shape.index(size) - 1 for size in moved.shape)
         if axes[0] != -1:
             raise CreatorError("mixes the batch with other axes", where, "keep the batch as the first axis")
@@ -344,15 +343,16 @@ class Lowering(torch.fx.Interpreter):
         if n.target is operator.getitem and n.args[0] in self.parts:
             self.values[n] = self.parts[n.args[0]][n.args[1]]  # type: ignore[index]
             return
+        call = Call.of(n, self.env)
         if n.target in SPLITS:
-            self.parts[n] = self._split(n, result, where)
+            self.parts[n] = self._split(call, result, where)
             return
         if not isinstance(result, torch.Tensor):
-            if any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result)):
+            if holds_tensors(result):
                 raise CreatorError("operations with several results are not supported", where, "use layers from creator.nn")
             return  # a size: Python arithmetic on it needs no hardware
         if is_join(n.target):
-            self.values[n] = self._joined(n, where)
+            self.values[n] = self._joined(call, where)
             return
         value = self.values.get(n.all_input_nodes[0])
         others = [source for source in n.all_input_nodes[1:] if isinstance(self.env.get(source), torch.Tensor)]
@@ -363,19 +363,19 @@ class Lowering(torch.fx.Interpreter):
         if n.target in RESHAPES:
             self.values[n] = self._reshaped(value, result, where)
         elif n.target in PERMUTES:
-            self.values[n] = self._permuted(n, value, where)
+            self.values[n] = self._permuted(call, value, where)
         elif n.target is operator.getitem or n.target in NARROWS:
-            self.values[n] = self._reshaped(self._part(n, self._formatted(value, (where,)), where), result, where)
+            self.values[n] = self._reshaped(self._part(call, self._formatted(value, (where,)), where), result, where)
         elif n.target in SPATIAL_CALLS:
-            self.values[n] = self._windowed(n, value, result, where)
-        elif n.target in DROPOUTS and not n.kwargs.get("training", n.args[2] if len(n.args) > 2 else True):
+            self.values[n] = self._windowed(call, value, result, where)
+        elif n.target in DROPOUTS and not call.kwargs.get("training", call.args[2] if len(call.args) > 2 else True):
             self.values[n] = value
         elif n.target in CALLS:
             self.values[n] = self._add(
-                lambda _, context: called_op(n.target, n.args[1:], n.kwargs, context), self.module, value, (where,)
+                lambda _, context: called_op(call.target, call.args[1:], call.kwargs, context), self.module, value, (where,)
             )
         elif n.target in ARG_MAX:
-            dim, keepdim = argmax_arguments(*n.args[1:], **n.kwargs)
+            dim, keepdim = argmax_arguments(*call.args[1:], **call.kwargs)
             self.values[n] = self._along(lambda _: ops.ArgMax(), value, dim, where, keepdim)
         else:
             hint = FUNCTION_HINTS.get(where.rsplit(".", 1)[-1], "use layers from creator.nn")

@@ -180,7 +180,7 @@ def _over_spread_windows(module: nn.ConvTranspose1d | nn.ConvTranspose2d, op: op
     beyond = tuple(last - kept for (_, last), kept in zip(module.edges, after, strict=True))
     spread = ops.Pad((0,) * len(steps), beyond, steps, zero_of(context.input.format))
     conv = _over_windows(module, op, context, (1,) * len(steps), before, after)
-    return [spread, conv] if any(beyond) or max(steps) > 1 else [conv]
+    return [conv] if spread.infer((context.input,)) == context.input else [spread, conv]
 
 
 def _codes(values: torch.Tensor, fmt: FixedPoint) -> IntArray:

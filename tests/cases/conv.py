@@ -97,6 +97,7 @@ CASES = [
     conv("1-D, everything", (4, 11), 4, 3, stride=2, padding=3, dilation=2, groups=2, lanes=(2, 1)),
     conv("1-D, same", (2, 6), 3, 4, padding="same"),
     conv("1-D, one element", (1, 1), 2, 1),
+    Case("transposed, one pixel", lambda: sequential(nn.Quantize(EIGHT), nn.ConvTranspose2d(2, 3, 3, stride=3)), (2, 1, 1)),
     Case("linear layers over the last axis", lambda: sequential(nn.Quantize(F(8, 4)), nn.Linear(4, 3, weight=F(6, 5)),
          nn.ReLU(), nn.Linear(3, 2, weight=F(6, 5))), (2, 3, 4)),
     Case("normalised, strided, grouped, flattened", normalised, (1, 7, 8)),

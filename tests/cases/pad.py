@@ -71,5 +71,8 @@ CASES = [
     transposed("transposed convolution with dilation and groups", (2, 2, 2), 4, 2, stride=3, dilation=2, groups=2),
     transposed("transposed convolution beyond its windows", (1, 2, 2), 2, 1, stride=2, output_padding=1),
     transposed("transposed convolution of 1 dimension", (3, 4), 2, 4, stride=2, padding=1, lanes=(3, 2)),
+    transposed("transposed convolution of one row", (1, 1, 3), 2, 2, stride=2, output_padding=1),
     pad("nothing", (2, 2), Pad((0,), (0,), (1,), 3)),
+    pad("nothing, of one pixel", (1, 2), Pad((0,), (0,), (3,), 3)),
+    pad("nothing, of one element", (1, 1, 1), Pad((0, 0), (0, 0), (2, 3), 3)),
 ]

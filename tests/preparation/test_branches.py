@@ -39,6 +39,39 @@ def test_a_network_with_branches_is_prepared_and_traced(join, operations: list[s
     creator.translate(graph)
 
 
+class Called(torch.nn.Module):
+    """A convolution, and ``body`` of its result and the input."""
+
+    def __init__(self, body) -> None:
+        super().__init__()
+        self.conv, self.body = torch.nn.Conv2d(2, 2, 3, padding=1), body
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(torch.relu(self.conv(x)), x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("body", "operations"),
+    [
+        (lambda y, x: y.transpose(1, 3).permute(0, 3, 2, 1), ["conv"]),
+        (lambda y, x: torch.transpose(y, 2, 3), ["conv"]),
+        (lambda y, x: torch.nn.functional.avg_pool2d(y, x.shape[2:]).view(x.size(0), -1), ["conv", "sumpool", "rescale"]),
+        (lambda y, x: (y + x).mean((2, 3)), ["conv", "add", "sumpool", "rescale"]),
+    ],
+)
+def test_functions_of_sizes_and_of_sums(body, operations: list[str]) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(20, 2, 4, 3)
+    model = creator.prepare(Called(body), x[:1])
+    creator.calibrate(model, [x])
+    converted = creator.convert(model).eval()
+    graph = creator.trace(converted, (2, 4, 3))
+    assert [node.op.name for node in graph.nodes if node.op.name not in ("permute", "reshape")] == operations
+    codes = graph.run(graph.input_format.to_integers(x.numpy()))
+    with torch.no_grad():
+        assert (graph.output_format.from_integers(codes) == converted(x).numpy()).all()
+
+
 def test_a_concatenation_of_formats_that_differ_is_refused_with_what_to_do() -> None:
     torch.manual_seed(0)
     x = torch.randn(40, 6)

@@ -109,6 +109,9 @@ def test_layers_round_once(kind: type[torch.nn.Module]) -> None:
         (lambda s, x: torch.split(x, 4, dim=-1)[1], ["slice"]),
         (lambda s, x: x[:, :], []),
         (lambda s, x: x[:, None, :3].flatten(1), ["slice"]),
+        (lambda s, x: x[:, : x.shape[1] // 2] + x[:, x.size(-1) // 2 :], ["slice", "slice", "add"]),
+        (lambda s, x: x.split(x.shape[1] // 3, dim=x.dim() - 1)[1], ["slice"]),
+        (lambda s, x: x.narrow(1, 0, x.size(1) - 2), ["slice"]),
     ],
 )
 def test_concatenations_and_parts(body: Body, names: list[str]) -> None:
@@ -137,6 +140,7 @@ def test_parts_that_are_unpacked() -> None:
         lambda s, x: s.conv(x).flatten(1)[:, 3:9],
         lambda s, x: torch.cat([s.conv(x).permute(0, 2, 3, 1), x.permute(0, 2, 3, 1)], -1),
         lambda s, x: s.conv(x) + x.flatten(1).view(-1, 2, 4, 4),
+        lambda s, x: s.conv(x).transpose(1, x.dim() - 1) + x.permute(0, x.ndim - 1, 2, 1),
     ],
 )
 def test_axes_of_images_are_followed(body: Body) -> None:

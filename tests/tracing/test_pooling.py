@@ -65,6 +65,18 @@ FUNCTIONS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], tuple[int, ..
     "interpolate": (lambda x: functional.interpolate(x, scale_factor=(2, 3)), (2, 3, 5), ["upsample"]),
     "interpolate to a size": (lambda x: functional.interpolate(x, size=(6, 15)), (2, 3, 5), ["upsample"]),
     "interpolate, 1 dimension": (lambda x: functional.interpolate(x, scale_factor=3), (2, 4), ["upsample"]),
+    "a size of the value": (lambda x: functional.avg_pool2d(x, x.shape[2:]).view(x.size(0), -1), (2, 4, 2), ["sumpool"]),
+    "an axis's size": (lambda x: functional.max_pool2d(x, kernel_size=x.size(-1)), (2, 6, 3), ["maxpool"]),
+    "interpolate to the size of another": (
+        lambda x: functional.interpolate(functional.max_pool2d(x, 2), size=x.shape[2:]) + x,
+        (2, 4, 6),
+        ["maxpool", "upsample", "add"],
+    ),
+    "pad by a difference": (
+        lambda x: functional.pad(x[:, :, 1:], [0, 0, x.shape[2] - x[:, :, 1:].shape[2], 0]) + x,
+        (2, 3, 2),
+        ["slice", "pad", "add"],
+    ),
     "one after the other": (
         lambda x: functional.max_pool2d(functional.interpolate(functional.pad(x, (1, 1, 1, 1)), scale_factor=2), 3).mean(
             (2, 3)
