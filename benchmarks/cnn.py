@@ -22,7 +22,7 @@ import torch
 
 import creator
 from creator import FixedPoint
-from creator.ops import Conv
+from creator.ops import Conv, Linear
 from creator.passes import LOWER, run_passes
 from creator.preparation import QConfig
 from creator.schedule import schedule
@@ -35,7 +35,7 @@ import speakers_cnn
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "cnn.md"
-FORMATS = QConfig(FixedPoint(4, 2, signed=False), FixedPoint(4, 2))
+FORMATS = QConfig(FixedPoint(8, 6, signed=False), FixedPoint(8, 6))
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,40 @@ class Network:
     small: bool = False
 
 
+def layer(inputs: int, outputs: int, kernel: int, groups: int = 1) -> list[torch.nn.Module]:
+    """A convolution of 2-D images with padding, normalised, rectified."""
+    convolution = torch.nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False)
+    return [convolution, torch.nn.BatchNorm2d(outputs), torch.nn.ReLU()]
+
+
+def vgg() -> torch.nn.Module:
+    """Pairs of convolutions of 3 x 3 pixels, twice the channels behind each pool (Simonyan and Zisserman 2014)."""
+    return torch.nn.Sequential(
+        *layer(3, 8, 3), *layer(8, 8, 3), torch.nn.MaxPool2d(2), *layer(8, 16, 3), *layer(16, 16, 3), torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(), torch.nn.Linear(256, 10),
+    )  # fmt: skip
+
+
+def mobilenet() -> torch.nn.Module:
+    """Depthwise and pointwise convolutions in turn (Howard et al. 2017)."""
+    return torch.nn.Sequential(
+        *layer(3, 8, 3), *layer(8, 8, 3, groups=8), *layer(8, 16, 1), torch.nn.MaxPool2d(2),
+        *layer(16, 16, 3, groups=16), *layer(16, 32, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+        torch.nn.Linear(32, 10),
+    )  # fmt: skip
+
+
 NETWORKS = (
-    Network("digits_cnn", digits_cnn.Network, digits_cnn.SHAPE, (4608, 2304), True),
+    Network("vgg", vgg, (3, 16, 16), ("serial", 36864, 18432, 9216), True),
+    Network("mobilenet", mobilenet, (3, 16, 16), ("serial", 18432, 9216, 4608), True),
+    Network("digits_cnn", digits_cnn.Network, digits_cnn.SHAPE, (4608, 2304, 1152, 576), True),
     Network("speakers_cnn", speakers_cnn.network, speakers_cnn.SHAPE, ("serial", 6144, 3072, 1536), True),
     Network("autoencoder", autoencoder.Network, autoencoder.SHAPE, ("serial", 4096, 2048), True),
 )
 
 
 def graph_of(network: Network) -> creator.Graph:
-    """The network's graph, with 4 bits and torch's initial weights for seed 0."""
+    """The network's graph, with 8 bits and torch's initial weights for seed 0."""
     torch.manual_seed(0)
     model = network.make().eval()
     prepared = creator.prepare(model, torch.zeros(1, *network.shape), FORMATS)
@@ -74,15 +99,15 @@ def graph_of(network: Network) -> creator.Graph:
 def macs(core: Core) -> int:
     """Products that a sample takes in a core with weights; 0 in others."""
     op = core.node.op
-    weight = getattr(op, "weight", None)
-    if weight is None:
+    if not isinstance(op, Linear):
         return 0
-    return int(weight.size) * (math.prod(core.node.type.shape[:-1]) if isinstance(op, Conv) else 1)
+    return int(op.weight.size) * (math.prod(core.node.type.shape[:-1]) if isinstance(op, Conv) else 1)
 
 
 def multipliers(core: Core) -> int:
     """Products that a core makes in a cycle."""
-    return core.lanes.input * core.lanes.output if macs(core) else 0
+    op = core.node.op
+    return op.terms(core.lanes) * core.lanes.output if isinstance(op, Linear) else 0
 
 
 def rows(network: Network, graph: creator.Graph, simulate: bool) -> Iterator[str]:
@@ -141,7 +166,7 @@ def report(simulate: bool) -> str:
         [
             "# Convolutional networks: multipliers and buffers",
             "",
-            "Made by `python benchmarks/cnn.py --simulate --write`. 4 bits for weights and activations.",
+            "Made by `python benchmarks/cnn.py --simulate --write`. 8 bits for weights and activations.",
             "",
             "The ideal interval is MACs / multipliers, products of padding included. *Slowest core*: its own MACs and",
             "multipliers. *Network*: all of both, so that a core which could be faster than the slowest one counts as idle.",

@@ -54,7 +54,7 @@ ROWS = [
         ("quantize", "rescale"), (YES, "parser only", "through Brevitas", "through Keras", "through Brevitas")),
     Row(("Linear",), "", "all; over the last axis of the input; sums up to 52 bits", "any i x o", "i * o multipliers, or fewer where two products share one; weight ROM; two banks of inputs", "ceil(N/i) * ceil(M/o)",
         ("linear",), ("one multiplier a layer; wrong with two layers", YES, YES, "all at once", YES)),
-    Row(("Conv1d", "Conv2d"), "", "kernel, stride, padding (numbers, same, valid), dilation, groups, depthwise, bias; padding mode zeros only", "divide the channels of a group, in and out", "the same multipliers; a ring of K - 1 rows and K pixels, and one step", "windows * taps * C/i * M/o",
+    Row(("Conv1d", "Conv2d"), "", "kernel, stride, padding (numbers, same, valid), dilation, groups, depthwise, bias; padding mode zeros only", "divide the channels of a group, in and out; or those of several whole groups", "the same multipliers; a ring of K - 1 rows and K pixels, and one step", "windows * taps * ceil(C/i) * M/o, C the channels of a group",
         ("conv",), ("Conv1d in development", YES, YES, "all at once", YES)),
     Row(("Quantize", "Linear", "Conv1d", "Conv2d"), "with `FloatQuantizer(E4M3)` as output", "every format that saturates and needs up to 52 bits, every rounding, scale a power of two; not as the network's input", "as above; any for the rounding", "an exact sum, then a rounding core of six registers", ELEMENTS,
         ("minifloat",), UNKNOWN),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +12,7 @@ import numpy as np
 from creator.errors import CreatorError
 from creator.formats import IntArray, requantize
 from creator.ops.base import Interval, Lanes, TensorType, Timing, beats, check_codes, deep_stages, divisors
-from creator.ops.linear import Linear, is_wide
+from creator.ops.linear import Linear
 from creator.ops.window import Ring, Window
 
 PADDING_STAGES = 2
@@ -113,10 +114,29 @@ class Conv(Linear):
     def lane_choices(self, inputs: tuple[TensorType, ...], result: TensorType) -> tuple[list[int], list[int]]:
         return divisors(self.group_channels), divisors(self.group_outputs)
 
+    def lane_pairs(self, inputs: tuple[TensorType, ...]) -> tuple[Lanes, ...] | None:
+        """Parts of one group's channels and outputs, or all of both for several groups side by side."""
+        if self.channel_groups == 1:
+            return None
+        channels, outputs = self.group_channels, self.group_outputs
+        within = [Lanes(i, o) for i, o in itertools.product(divisors(channels), divisors(outputs))]
+        return (*within, *(Lanes(n * channels, n * outputs) for n in divisors(self.channel_groups)[1:]))
+
+    def side_by_side(self, lanes: Lanes) -> int:
+        """Groups of channels that are computed in the same cycles."""
+        return max(1, lanes.input // self.group_channels)
+
+    def passes(self, lanes: Lanes) -> tuple[int, int]:
+        """How often the taps of a window are read: in how many blocks of its channels, and each of these how many times."""
+        return self.channel_groups // self.side_by_side(lanes), max(1, self.group_outputs // lanes.output)
+
+    def terms(self, lanes: Lanes) -> int:
+        return min(lanes.input, self.group_channels)
+
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
         (x,) = inputs
         compute = math.prod(self.window(x).places) * self.words(lanes)
-        return Timing(max(compute, beats(x.size, lanes.input)), self.stages(lanes) + 2 * is_wide(lanes) + compute)
+        return Timing(max(compute, beats(x.size, lanes.input)), self.stages(lanes) + 2 * self.wide(lanes) + compute)
 
     def sum_stages(self, lanes: Lanes) -> int:
         deep = deep_stages(self.words(lanes))

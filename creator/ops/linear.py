@@ -39,15 +39,6 @@ SELECT_BITS = 2
 _WIDE = 8
 
 
-def is_wide(lanes: Lanes) -> bool:
-    """Whether a core has so many products in a cycle that it is spread over the device, or is to be built as if it had.
-
-    Its enable is then a net so large that it has to come from a register: the core ends in a queue, which takes two cycles. And
-    multipliers, which are few and far apart, have a register more before and behind them, for the ways.
-    """
-    return lanes.pipelined or lanes.input * lanes.output >= _WIDE
-
-
 @dataclass(frozen=True, eq=False)
 class Linear(Op):
     """``clip(requantize((x @ weight.T << align) + bias - offset), low, high)`` with an accumulator that cannot overflow.
@@ -204,16 +195,36 @@ class Linear(Op):
         return np.clip(codes, self.low, self.high)
 
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
-        words, groups = beats(self.in_features, lanes.input), beats(self.out_features, lanes.output)
+        words, groups = self.row_words(lanes), self.row_groups(lanes)
         # Where all outputs are computed at once, inputs are used as they arrive; otherwise a whole frame is stored first.
-        return Timing(words * groups, self.stages(lanes) + 2 * is_wide(lanes) + (words * groups if groups > 1 else 0))
+        return Timing(words * groups, self.stages(lanes) + 2 * self.wide(lanes) + (words * groups if groups > 1 else 0))
 
     def lane_choices(self, inputs: tuple[TensorType, ...], result: TensorType) -> tuple[Sequence[int], Sequence[int]]:
         return range(1, self.in_features + 1), range(1, self.out_features + 1)
 
+    def terms(self, lanes: Lanes) -> int:
+        """Products of each row in a cycle."""
+        return lanes.input
+
+    def row_words(self, lanes: Lanes) -> int:
+        """Words of weights for a group of rows: the cycles that its sums take."""
+        return beats(self.in_features, self.terms(lanes))
+
+    def row_groups(self, lanes: Lanes) -> int:
+        """Groups of rows, one after another."""
+        return beats(self.out_features, lanes.output)
+
     def words(self, lanes: Lanes) -> int:
         """Words of weights, one a cycle."""
-        return beats(self.in_features, lanes.input) * beats(self.out_features, lanes.output)
+        return self.row_words(lanes) * self.row_groups(lanes)
+
+    def wide(self, lanes: Lanes) -> bool:
+        """Whether it has so many products in a cycle that it is spread over the device, or is to be built as if it had.
+
+        Its enable is then a net so large that it has to come from a register: the core ends in a queue, which takes two cycles.
+        And multipliers, which are few and far apart, have a register more before and behind them, for the ways.
+        """
+        return lanes.pipelined or self.terms(lanes) * lanes.output >= _WIDE
 
     def sum_stages(self, lanes: Lanes) -> int:
         """Registers from an address to a sum.
@@ -222,11 +233,11 @@ class Linear(Op):
         a multiplier takes one, and adding those of all lanes one for each level of the tree.
         """
         products = MAC_STAGES + deep_stages(self.words(lanes)) + 2 * self.far(lanes) + lanes.packed
-        return products + (lanes.input - 1).bit_length()
+        return products + (self.terms(lanes) - 1).bit_length()
 
     def far(self, lanes: Lanes) -> bool:
         """Whether there are registers for the ways to and from the multipliers."""
-        return is_wide(lanes) and not self.selects
+        return self.wide(lanes) and not self.selects
 
     def stages(self, lanes: Lanes) -> int:
         """Registers from an address to a result."""

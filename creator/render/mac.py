@@ -46,7 +46,7 @@ def stage_names(op: Linear, lanes: Lanes) -> list[str]:
     names += ["the way to the multipliers", "operands", "products", "the way to the adders"] if op.far(lanes) else []
     names += [] if op.far(lanes) else ["operands", "products"]
     names += ["products that shared a multiplier"] if lanes.packed else []
-    names += ["sums by pairs"] * (lanes.input - 1).bit_length()
+    names += ["sums by pairs"] * (op.terms(lanes) - 1).bit_length()
     names.append("sum")
     names += ["rounded value"] * (op.stages(lanes) - len(names) - 1)
     return [*names, "result"]
@@ -70,7 +70,7 @@ def mac_values(array: MacArray, align: int, accumulator: FixedPoint) -> dict[str
         align: bits by which products are shifted left.
         accumulator: format of the sums.
     """
-    lanes, rows = array.lanes.input, array.lanes.output
+    lanes, rows = array.terms, array.lanes.output
     levels: list[Level] = []
     source, terms = Identifier("product"), lanes
     for count, bits in array.level_bits(accumulator.total_bits - align):
@@ -84,9 +84,11 @@ def mac_values(array: MacArray, align: int, accumulator: FixedPoint) -> dict[str
         "product_bits": array.product_bits,
         "align": align,
         "zeros": Bits(0, align) if align else None,
+        "activations": array.lanes.input,
         "lanes": lanes,
         "rows": rows,
-        "products": lanes * rows,
+        "products": array.products,
+        "side_rows": rows // array.sides if array.sides > 1 else 0,
         "pairs": array.pairs,
         "low_bits": array.low_bits,
         "upper_bits": array.upper_bits,

@@ -25,7 +25,7 @@ import numpy as np
 from creator.formats import IntArray
 from creator.ops import beats
 from creator.schedule.movement import LONG, Part, Regrouping, given
-from creator.schedule.plan import Feed, Plan
+from creator.schedule.plan import Core, Feed, Plan
 from creator.schedule.timeline import Streams, core_parts, feed_parts, run, steady_interval
 
 Place = tuple[int, int]
@@ -58,9 +58,28 @@ def with_queues(plan: Plan) -> Plan:
             if _lasting(with_words(plan, tried), pace)[0] is not None:
                 words = tried
                 break
-    streams = _lasting(with_words(plan, words), pace)[0] or streams
-    for place, fifo in streams.fifos.items():
-        words[place] = max(fifo.most, least[place] - 2, 1)
+    return _sized(plan, words, least, pace, _lasting(with_words(plan, words), pace)[0] or streams)
+
+
+def resized(plan: Plan) -> Plan:
+    """``plan`` with each queue before an operation of several operands as long as all that stands before it makes it."""
+    places = [(index, operand) for index, core in enumerate(plan.cores) for operand in range(len(core.feeds))]
+    places = [(index, operand) for index, operand in places if _is_queue(plan.cores[index], operand)]
+    if not places:
+        return plan
+    words = dict.fromkeys(places, LONG)
+    return _sized(plan, words, dict.fromkeys(places, 0) | never_full(plan), *_pace(plan, words))
+
+
+def _is_queue(core: Core, operand: int) -> bool:
+    return len(core.feeds) > 1 and core.feeds[operand].words > 0
+
+
+def _sized(plan: Plan, words: dict[Place, int], least: Mapping[Place, int], pace: int, streams: Streams) -> Plan:
+    """``plan`` with ``words``, those without an end as many as were in use in ``streams``, and never fewer than ``least``."""
+    words = {
+        place: max(streams.fifos[place].most, least[place] - 2, 1) if count == LONG else count for place, count in words.items()
+    }
     while steady_interval(with_words(plan, words)) > pace and max(words.values()) < _MOST:
         words = {place: count + count // 4 + 1 if count > 0 else count for place, count in words.items()}
     return with_words(plan, words)

@@ -16,7 +16,8 @@ from creator.targets import Family
 
 @dataclass(frozen=True, eq=False)
 class MacArray:
-    """The products of one cycle: ``lanes.input`` activations times the weights of ``lanes.output`` rows.
+    """The products of one cycle: ``lanes.input`` activations times the weights of ``lanes.output`` rows; where a convolution
+    computes groups of channels side by side, those of each group times its own rows.
 
     With ``lanes.packed`` an activation ``x`` is multiplied once with ``w1 * 2**low_bits + w0``, w1 and w0 being its weights in
     two rows. ``low_bits`` is what every ``w0 * x`` fits, so that the product's low part is ``w0 * x`` and the rest is
@@ -81,7 +82,22 @@ class MacArray:
     @property
     def multipliers(self) -> int:
         """Multipliers, of any width."""
-        return 0 if self.selects else self.lanes.input * (self.lanes.output - self.pairs)
+        return 0 if self.selects else self.terms * (self.lanes.output - self.pairs)
+
+    @property
+    def terms(self) -> int:
+        """Products of each row."""
+        return self.op.terms(self.lanes)
+
+    @property
+    def products(self) -> int:
+        """Products of all rows."""
+        return self.terms * self.lanes.output
+
+    @property
+    def sides(self) -> int:
+        """Into how many parts the activations and the rows fall, each multiplied by itself."""
+        return self.lanes.input // self.terms
 
     @property
     def operand_bits(self) -> tuple[int, int]:
@@ -94,28 +110,28 @@ class MacArray:
         pair = self.activation_bits, self.upper_bits + self.low_bits
         fits = all(width <= most for width, most in zip(sorted(pair), sorted(family.multiplier), strict=True))
         saves = family.saves_by_packing((self.activation_bits, self.weight_bits), pair)
-        return fits and saves and self.lanes.output > 1 and not self.selects
+        return fits and saves and self.lanes.output > 1 and self.sides == 1 and not self.selects
 
     def accumulates_in(self, family: Family) -> bool:
         """Whether each sum is one product a cycle, of one block, which can be its adder and register too."""
         blocks = 0 if self.selects else family.multiplier_blocks(self.activation_bits, self.weight_bits)
-        return self.lanes.input == 1 and self.pairs == 0 and blocks == 1
+        return self.terms == 1 and self.pairs == 0 and blocks == 1
 
     @property
     def word_bits(self) -> int:
         """Width of a word of weights."""
         pair, lone = self.upper_bits + self.weight_bits, self.weight_bits
-        return self.lanes.input * (self.pairs * pair + (self.lanes.output - 2 * self.pairs) * lone)
+        return self.terms * (self.pairs * pair + (self.lanes.output - 2 * self.pairs) * lone)
 
     @property
     def row_words(self) -> int:
         """Words of weights for a group of rows: the cycles that its sums take."""
-        return beats(self.op.in_features, self.lanes.input)
+        return self.op.row_words(self.lanes)
 
     @property
     def groups(self) -> int:
         """Groups of rows, one after another."""
-        return beats(self.op.out_features, self.lanes.output)
+        return self.op.row_groups(self.lanes)
 
     @property
     def words(self) -> int:
@@ -149,7 +165,7 @@ class MacArray:
         A word has the weights of one group of rows and one beat of activations; a pair's low weight comes before its upper
         one. Weights for lanes that a remainder leaves empty are zero.
         """
-        inputs, outputs = self.lanes.input, self.lanes.output
+        inputs, outputs = self.terms, self.lanes.output
         groups, words = self.groups, self.row_words
         padded = np.zeros((groups * outputs, words * inputs), dtype=np.int64)
         padded[: self.op.out_features, : self.op.in_features] = self.op.weight
@@ -168,7 +184,7 @@ class MacArray:
 
     def level_bits(self, sum_bits: int) -> list[tuple[int, int]]:
         """For each level of the adder tree: terms of a row, and their width; no sum needs more than ``sum_bits``."""
-        levels, terms, width = [], self.lanes.input, self.product_bits
+        levels, terms, width = [], self.terms, self.product_bits
         while terms > 1:
             terms, width = beats(terms, 2), min(width + 1, max(sum_bits, self.product_bits))
             levels.append((terms, width))

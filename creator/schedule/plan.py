@@ -13,7 +13,6 @@ from creator.graph import Graph, Node
 from creator.graph.order import input_order, output_order
 from creator.ops import Conv, Lanes, Linear, Permute, Softmax, TensorType, Timing, beats
 from creator.ops.axis import Axis
-from creator.ops.linear import is_wide
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ class Core:
     @property
     def queues(self) -> bool:
         """Whether its results wait in a queue."""
-        return isinstance(self.node.op, Linear) and is_wide(self.lanes)
+        return isinstance(self.node.op, Linear) and self.node.op.wide(self.lanes)
 
     @cached_property
     def sweeps(self) -> tuple[Axis, ...]:

@@ -218,7 +218,7 @@ class Search:
                 yield self.completed(step, step.fixed)
             return
         if step.pairs is not None:
-            yield from (lanes for lanes in step.pairs if step.cycles(lanes) <= target)
+            yield from (self.completed(step, lanes) for lanes in step.pairs if step.cycles(lanes) <= target)
             return
         inputs, outputs = step.choices
         if outputs is None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from creator.ops import beats
 from creator.ops.axis import PoolAxis, RepeatAxis, SpreadAxis
-from creator.schedule.buffers import Place, with_words
+from creator.schedule.buffers import Place, resized, with_words
 from creator.schedule.plan import Core, Plan
 
 
@@ -22,7 +22,8 @@ def with_slack(plan: Plan) -> Plan:
     words = _words(plan, pace) if any(core.sweeps for core in plan.cores) else {}
     if not words or plan.interval <= pace:
         return plan
-    found = with_words(plan, words)
+    # Behind a fork such a queue holds beats that the other branches have to hold as well.
+    found = resized(with_words(plan, words))
     return found if found.interval < plan.interval else plan
 
 

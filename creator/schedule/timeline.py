@@ -61,7 +61,7 @@ def core_parts(core: Core) -> list[Part]:
 
 def _linear_part(core: Core, op: Linear) -> Part:
     lanes = core.lanes
-    words, groups = beats(op.in_features, lanes.input), beats(op.out_features, lanes.output)
+    words, groups = op.row_words(lanes), op.row_groups(lanes)
     stages, rigid = op.stages(lanes), core.queues
     part: Part
     if isinstance(op, Conv):

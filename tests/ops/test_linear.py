@@ -11,7 +11,6 @@ import pytest
 from creator import CreatorError, FixedPoint, Overflow, Rounding
 from creator.affine import Affine
 from creator.ops import Interval, Lanes, Linear, TensorType, Timing
-from creator.ops.linear import is_wide
 from tests.graph.chains import linear
 from tests.oracle import OVERFLOWS, ROUNDINGS, code_of, power
 
@@ -135,7 +134,7 @@ def test_width_of_the_weights(weights: list[int], bits: int, selects: bool) -> N
 
 def test_when_a_core_is_wide() -> None:
     for inputs, outputs in itertools.product(range(1, 12), repeat=2):
-        assert is_wide(Lanes(inputs, outputs)) == (len(range(inputs)) * outputs > 7)
+        assert linear(12, 12).wide(Lanes(inputs, outputs)) == (len(range(inputs)) * outputs > 7)
 
 
 @pytest.mark.parametrize(

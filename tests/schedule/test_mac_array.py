@@ -7,9 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from creator import FixedPoint
-from creator.ops import Interval, Lanes, TensorType
+import creator
+from creator import FixedPoint, nn
+from creator.ops import Conv, Interval, Lanes, TensorType
+from creator.passes import LOWER, run_passes
+from creator.schedule import schedule
 from creator.schedule.mac_array import MacArray
 from creator.targets import FAMILIES
 from tests.graph.chains import IN, linear
@@ -106,3 +110,22 @@ def test_what_fits_a_multiplier() -> None:
 )  # fmt: skip
 def test_multipliers(lanes: Lanes, weight: FixedPoint, multipliers: int) -> None:
     assert array(6, 6, lanes, weight).multipliers == multipliers
+
+
+@pytest.mark.parametrize(
+    ("channels", "outputs", "groups", "lanes", "multipliers", "interval"),
+    [
+        (8, 8, 8, (1, 1), 1, 64 * 9), (8, 8, 8, (4, 4), 4, 16 * 9), (8, 8, 8, (8, 8), 8, 8 * 9), (8, 16, 8, (2, 4), 4, 32 * 9),
+        (8, 8, 2, (4, 4), 8, 16 * 9), (8, 8, 2, (8, 8), 32, 8 * 9), (8, 8, 1, (8, 8), 32, 8 * 9),
+    ],
+)  # fmt: skip
+def test_groups_side_by_side_multiply_only_among_themselves(channels, outputs, groups, lanes, multipliers, interval) -> None:
+    layer = nn.Conv1d(channels, outputs, 9, padding=4, groups=groups, weight=F(4, 5), output=F(8, 4))
+    graph = creator.trace(torch.nn.Sequential(nn.Quantize(F(8, 4)), layer).eval(), (channels, 8))
+    (core,) = schedule(run_passes(graph, LOWER), lanes={"1": lanes}, packing=True).cores
+    assert isinstance(core.node.op, Conv)
+    found = MacArray(core.node.op, core.input_type, Interval.of(IN), core.lanes)
+    assert (found.multipliers, core.interval) == (multipliers, interval)
+    assert found.words * found.products == core.node.op.weight.size == channels * outputs * 9 // groups
+    # Two rows share a multiplier only where they share an activation.
+    assert core.lanes.packed == (found.sides == 1 and lanes[1] > 1)

@@ -28,7 +28,7 @@ def network() -> creator.Graph:
     return creator.trace(model.eval(), (2, 3, 4))
 
 
-LANES = {"serial": {}, "lanes": {"lanes": {"1": (2, 2)}}}
+LANES = {"serial": {}, "lanes": {"lanes": {"1": (2, 2), "3": (2, 2)}}}
 
 
 @pytest.mark.parametrize(

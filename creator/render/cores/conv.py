@@ -22,8 +22,9 @@ def render_conv(files: CoreFiles, op: Conv) -> None:
     deep = deep_stages(array.words)
     # Both the memory of weights and the ring have a register; behind it, padding takes two more, and so does a deep memory.
     values = multiplying(files, op, array, 2 + max(deep, op.padding_stages), gated=False)
-    ring, order = op.ring(x, lanes), Order(op.channel_groups, op.group_outputs // lanes.output)
-    said = f"{op.channel_groups} groups of channels, " if op.channel_groups > 1 else ""
+    ring, order = op.ring(x, lanes), Order(*op.passes(lanes))
+    parts = "groups of channels" if array.sides == 1 else f"times {array.sides} groups of channels"
+    said = f"{order.blocks} {parts}, " if order.blocks > 1 else ""
     again = f"{order.again} times " if order.again > 1 else ""
     windows = files.part(
         "window",
@@ -43,6 +44,7 @@ def render_conv(files: CoreFiles, op: Conv) -> None:
             "padded": op.padded,
             "padding": Comment(f"{_shown(op.before)} before, {_shown(op.after)} after"),
             "channel_groups": op.channel_groups,
+            "sides": array.sides,
             "input_shape": _shown(x.shape),
             "output_shape": _shown(core.node.type.shape),
             "windows": math.prod(core.node.type.shape[:-1]),

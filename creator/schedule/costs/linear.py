@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from creator.formats import Rounding
 from creator.ops import Interval, Lanes, Linear, TensorType
-from creator.ops.linear import is_wide
 from creator.schedule.mac_array import MacArray
 from creator.schedule.parts import Parts
 from creator.schedule.rom import address_bits
@@ -41,7 +40,7 @@ def multiplying_cost(parts: Parts, array: MacArray) -> None:
     parts.ffs["read"] += array.word_bits
     if op.far(lanes):
         parts.ffs["near"] += array.word_bits + lanes.input * x.format.total_bits
-    before = lanes.input
+    before = array.terms
     for terms, bits in array.level_bits(sum_bits - op.align(x)):
         parts.luts["add"] += lanes.output * (before // 2) * bits
         parts.ffs["sum"] += lanes.output * terms * bits
@@ -52,22 +51,21 @@ def multiplying_cost(parts: Parts, array: MacArray) -> None:
     parts.luts["choose"] += lanes.output * sum_bits if words > 1 else 0
     rounding = Rounding.FLOOR if op.offset else op.rounding
     parts.requantizer(lanes.output, sum_bits, op.dropped, op.output, rounding, saturates=True)
-    if is_wide(lanes):
+    if op.wide(lanes):
         parts.luts["queue"] += 1
         parts.ram(8, lanes.output * op.output.total_bits + 1, register="round")
         parts.ffs["control"] += 14
 
 
 def _products(parts: Parts, array: MacArray) -> None:
-    lanes = array.lanes
-    products = lanes.input * lanes.output
+    products = array.products
     if array.selects:
         parts.luts["select"] += products * array.product_bits
         parts.ffs["product"] += products * array.product_bits
         parts.ffs["operand"] += products * array.weight_bits
         return
     wide = array.operand_bits
-    shared = lanes.input * array.pairs
+    shared = array.terms * array.pairs
     lone = products - 2 * shared
     each = parts.family.multiplier_blocks(array.activation_bits, array.weight_bits)
     parts.dsps += shared * parts.family.multiplier_blocks(*wide) + lone * each
@@ -75,8 +73,8 @@ def _products(parts: Parts, array: MacArray) -> None:
     operand, product = ("block", "block") if each else ("operand", "product")
     if not each:
         parts.luts["multiply"] += lone * array.activation_bits * array.weight_bits
-    parts.ffs["block"] += (1 + array.op.far(lanes)) * shared * sum(wide) + shared * (array.upper_bits + array.weight_bits)
-    parts.ffs[product] += (1 + array.op.far(lanes)) * lone * array.product_bits
+    parts.ffs["block"] += (1 + array.op.far(array.lanes)) * shared * sum(wide) + shared * (array.upper_bits + array.weight_bits)
+    parts.ffs[product] += (1 + array.op.far(array.lanes)) * lone * array.product_bits
     parts.ffs[operand] += lone * array.weight_bits
     if shared:
         parts.luts["add"] += shared * array.product_bits

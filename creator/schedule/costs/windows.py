@@ -34,8 +34,7 @@ def window_cost(parts: Parts, ring: Ring, blocks: int, again: int, bits: int) ->
 def conv_cost(parts: Parts, op: Conv, x: TensorType, interval: Interval, lanes: Lanes) -> None:
     """A convolution."""
     array = MacArray(op, x, interval, lanes)
-    again = op.group_outputs // lanes.output
-    window_cost(parts, op.ring(x, lanes), op.channel_groups, again, x.format.total_bits * lanes.input)
+    window_cost(parts, op.ring(x, lanes), *op.passes(lanes), x.format.total_bits * lanes.input)
     counters = address_bits(array.words) + (address_bits(array.groups) if array.bias_bits and array.groups > 1 else 0)
     parts.luts["counter"] += counters
     parts.ffs["control"] += counters + 2 * op.stages(lanes) + op.sum_stages(lanes)
