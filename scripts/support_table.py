@@ -82,7 +82,7 @@ ROWS = [
         ("add",), (NO, YES, YES, YES, NO)),
     Row(("Multiply",), "`x * y`", "the same", ANY, "a multiplier and a requantizer a lane", ELEMENTS,
         ("multiply",), (NO, YES, YES, YES, NO)),
-    Row(("Concatenate",), "`cat`, `split`, `chunk`, `narrow`, `x[:, a:b]`", "one format; any axis but the batch", ANY, "a choice between streams, a counter, or wires; forks, and queues as deep as they have to be", ELEMENTS,
+    Row(("Concatenate",), "`cat`, `split`, `chunk`, `narrow`, `x[:, a:b]`", "formats aligned exactly, or rounded to an output format; any axis but the batch", ANY, "a choice between streams, a counter, or wires; forks, and queues as deep as they have to be", ELEMENTS,
         ("concatenate", "slice"), (NO, YES, YES, YES, NO)),
     Row(("torch.Flatten", "torch.Unflatten", "torch.Identity", "torch.Dropout"), "`reshape`, `view`, `permute`, `transpose`", "the batch stays first", "1 where a frame is stored", "none; two frames for an exchange of axes inside the network", "N for an exchange of axes",
         ("reshape", "permute"), UNKNOWN),

@@ -1,8 +1,9 @@
-"""Layers with two inputs: sums, differences, products and concatenations."""
+"""Layers with several inputs: sums, differences, products and concatenations."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 
@@ -124,18 +125,39 @@ class Multiply(Joined):
 
 
 class Concatenate(torch.nn.Module):
-    """``torch.cat((x, y, ...), dim)``; all inputs have one format in hardware.
+    """``torch.cat((x, y, ...), dim)``, and where there is an output format, each input brought to it.
 
     Args:
         dim: the axis, the batch being axis 0.
+        output: format of the result, or a quantizer that observes or learns it. ``None``: nothing is rounded; the format is
+            then the narrowest fixed-point one that holds the inputs' exactly.
+        rules: ``rounding``, ``overflow``, ``ste``, ``gradient`` and ``multiplier_bits``, as :class:`Joined` has them.
     """
 
-    def __init__(self, dim: int = 1) -> None:
+    def __init__(self, dim: int = 1, output: Choice | None = None, **rules: Any) -> None:
         super().__init__()
+        if output is None and rules:
+            raise CreatorError(f"{', '.join(rules)} without an output format", type(self).__name__, "pass output=")
         self.dim = dim
+        self.quantize = None if output is None else Quantize(output, **rules)
+        self.input_formats: tuple[Format, ...] | None = None
+
+    def check_formats(self) -> None:
+        """Refuses formats that integer arithmetic cannot bring together."""
+        for source in self.input_formats or ():
+            requantizer = self.quantize and self.quantize.requantizer_from(source)
+            _ = requantizer and requantizer.multiplier
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        return torch.cat(values, self.dim)
+        if self.quantize is None:
+            return torch.cat(values, self.dim)
+        decided = self.quantize.output_quantizer is None or has_format(self.quantize.output_quantizer)
+        if self.training or not decided or self.input_formats is None:
+            return self.quantize(torch.cat(values, self.dim))  # type: ignore[no-any-return]
+        if len(values) != len(self.input_formats):
+            raise CreatorError(f"takes {len(self.input_formats)} inputs, but gets {len(values)}", type(self).__name__)
+        each = zip(values, self.input_formats, strict=True)
+        return torch.cat([self.quantize.changed(value, source) for value, source in each], self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"

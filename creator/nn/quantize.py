@@ -126,18 +126,26 @@ class Quantize(torch.nn.Module):
         x = quantize_gradient(x, self.gradient)
         if self.output_quantizer is not None and (self.training or not has_format(self.output_quantizer)):
             return observed(self.output_quantizer, x)
-        requantizer = None if self.training else self.requantizer()
+        return self.changed(x, self.input_format)
+
+    def changed(self, x: torch.Tensor, source: Format | None) -> torch.Tensor:
+        """``x``, of the format ``source`` if that is known, brought to the output's format."""
+        requantizer = None if self.training else self.requantizer_from(source)
         if requantizer is None:
             return self.quantizer(x, self.training, x.dtype)
         return with_gradient_of(self.quantizer(x, True, torch.float64), requantizer.rescaled(x))
 
     def requantizer(self) -> Requantizer | None:
+        """:meth:`requantizer_from` the format of the input."""
+        return self.requantizer_from(self.input_format)
+
+    def requantizer_from(self, source: Format | None) -> Requantizer | None:
         """The change from one arbitrary scale to another; ``None`` between powers of two, and where the input has no format.
 
         Raises:
             CreatorError: for formats that integer arithmetic cannot bring together.
         """
-        source, output = self.input_format, self.output_format
+        output = self.output_format
         if source is None or not (isinstance(source, Affine) or isinstance(output, Affine)):
             return None
         check_scales(self.output_quantizer)

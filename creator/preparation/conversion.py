@@ -13,7 +13,7 @@ from creator import nn
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint
-from creator.nn.joins import Joined
+from creator.nn.joins import Concatenate, Joined
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.piecewise import TABLE_BITS
@@ -116,18 +116,18 @@ def _tell_functions(model: torch.nn.Module, fixed: dict[str, dict[str, Format]])
 
 
 def _tell_joins(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> None:
-    """Gives sums and products the formats of their operands, with which they compute between arbitrary scales."""
-    if not any(isinstance(module, Joined) for module in model.modules()):
+    """Gives what joins values the formats of its operands, with which it computes between arbitrary scales."""
+    if not any(isinstance(module, (Joined, Concatenate)) for module in model.modules()):
         return
-    told: dict[torch.nn.Module, tuple[Format, Format]] = {}
+    told: dict[torch.nn.Module, tuple[Format, ...]] = {}
     for path, module, sources in _calls(model, fixed):
-        if isinstance(module, Joined) and len(sources) == 2:
-            a, b = sources
-            if a is None or b is None:
+        if isinstance(module, (Joined, Concatenate)):
+            known = tuple(source for source in sources if source is not None)
+            if len(known) < max(len(sources), 1 if isinstance(module, Concatenate) else 2):
                 continue
-            if told.setdefault(module, (a, b)) != (a, b):
+            if told.setdefault(module, known) != known:
                 raise CreatorError("it is called with inputs of two formats", path, "use one layer for each")
-            module.input_formats = (a, b)
+            module.input_formats = known  # type: ignore[assignment]
             try:
                 module.check_formats()
             except CreatorError as error:
@@ -156,7 +156,7 @@ def _calls(
         yield path, module, sources
         if path in fixed:
             formats[node] = fixed[path]["output"]
-        elif isinstance(module, Joined):
+        elif isinstance(module, Joined) or (isinstance(module, Concatenate) and module.quantize is not None):
             formats[node] = fixed[f"{path}.quantize"]["output"]
         elif isinstance(module, (nn.Lookup, nn.PReLU)):
             formats[node] = module.output_format

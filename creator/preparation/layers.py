@@ -16,6 +16,8 @@ from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.preparation.config import QConfig
 from creator.quantize import Gradients
+from creator.quantize.observers import FixedQParamsObserver
+from creator.quantize.quantizer import Quantizer
 
 
 def _formats(qconfig: QConfig, signed: bool | None) -> dict[str, Any]:
@@ -169,3 +171,26 @@ def normalisation(module: torch.nn.Module) -> Any:
         raise CreatorError("it has no running statistics, so its output depends on the batch", hint="track_running_stats=True")
     made = NORMS[type(module)](module.num_features, module.eps, module.momentum, module.affine, device="meta")
     return _with_parameters(made, module)
+
+
+def is_unsigned(quantizer: Any) -> bool:
+    """Whether the quantizer's codes begin at the value zero, if it sees nothing below that."""
+    choice = getattr(quantizer, "observer", quantizer)
+    return getattr(choice, "signed", True) is False and not isinstance(choice, FixedQParamsObserver)
+
+
+def is_own(module: torch.nn.Module) -> bool:
+    """Whether it is one of creator's layers or quantizers."""
+    return type(module).__module__.startswith("creator.nn") or isinstance(module, Quantizer)
+
+
+def quantizes(module: torch.nn.Module) -> bool:
+    """Whether all that it does is to quantize."""
+    return isinstance(module, nn.Quantize)
+
+
+def stub(module: torch.nn.Module) -> str:
+    """ "QuantStub" or "DeQuantStub" for the markers of a quantized region, those of torch.ao included; else empty."""
+    name = type(module).__name__
+    known = type(module).__module__ in ("torch.ao.quantization.stubs", "creator.nn.stubs")
+    return name if known and name in ("QuantStub", "DeQuantStub") else ""

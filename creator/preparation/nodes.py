@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 import torch.fx
+import torch.nn.functional as F
 
+from creator.preparation.layers import is_unsigned
+from creator.tracing.calls import RELUS
 from creator.tracing.joins import PRODUCTS, SUMS, is_join
+from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
+from creator.tracing.parts import NARROWS, SPLITS
 
 _FUNCTIONS = SUMS.keys() | PRODUCTS
+_MOVES = (
+    torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.Upsample,
+    torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Flatten, torch.nn.Unflatten, torch.nn.Identity,
+    torch.nn.ZeroPad1d, torch.nn.ZeroPad2d,
+)  # fmt: skip
+_MOVE_CALLS = {F.max_pool1d, F.max_pool2d, F.interpolate, torch.max_pool1d, torch.max_pool2d, F.adaptive_max_pool2d}
+_MOVE_CALLS |= {F.adaptive_max_pool1d, operator.getitem, *NARROWS, *SPLITS}
 
 
 class Kinds(torch.fx.Interpreter):
@@ -44,3 +58,21 @@ def joins_values(node: torch.fx.Node, tensors: set[torch.fx.Node]) -> bool:
     operands = [*node.args, *(value for name, value in node.kwargs.items() if name in ("input", "other"))]
     values = sum(isinstance(value, torch.fx.Node) and value in tensors and value.op != "get_attr" for value in operands)
     return node.target in _FUNCTIONS and values == len(operands) == 2
+
+
+def never_negative(node: torch.fx.Node, modules: Mapping[str, torch.nn.Module]) -> bool:
+    """Whether a node's values come from a ReLU, or were quantized to an unsigned format, possibly moved or pooled since."""
+    if node.op == "call_module":
+        module = modules[str(node.target)]
+        if isinstance(module, (torch.nn.ReLU, torch.nn.ReLU6)):
+            return True
+        module = getattr(module, "quantize", None) or module
+        if getattr(module, "output_quantizer", None) is not None:
+            return is_unsigned(module.output_quantizer)
+        moves = isinstance(module, _MOVES)
+    else:
+        moves = node.target in RESHAPES | PERMUTES | DROPOUTS | _MOVE_CALLS
+        if node.target in RELUS:
+            return True
+    source = node.args[0] if node.args else None
+    return moves and isinstance(source, torch.fx.Node) and never_negative(source, modules)

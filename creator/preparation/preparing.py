@@ -25,15 +25,19 @@ from creator.preparation.layers import (
     UNCHANGED,
     WEIGHTED,
     averaging,
+    is_own,
+    is_unsigned,
     normalisation,
+    quantizes,
+    stub,
 )
-from creator.preparation.nodes import Kinds, joins_values, only_user
+from creator.preparation.nodes import Kinds, joins_values, never_negative, only_user
 from creator.preparation.target import Target
 from creator.quantize.float_quantizer import FloatQuantizer
-from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.calls import CALLS, RELUS
 from creator.tracing.fx import Call, fx_graph, graph_module, modes_kept, module_path, reason
+from creator.tracing.joins import CONCATENATIONS, operands
 from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
 from creator.tracing.parts import is_branch
 from creator.tracing.rows import ARG_MAX
@@ -52,7 +56,8 @@ def prepare(
 
     ``Linear``, ``Conv1d`` and ``Conv2d`` become layers of :mod:`creator.nn`, a batch normalisation that follows is fused into
     them, a ReLU after that becomes an unsigned output; sigmoid, GELU and the like become tables; sums and products of two
-    values are quantized, behind the ReLU that may follow; concatenations and parts stay; the input is quantized first.
+    values are quantized, behind the ReLU that may follow; the values of a concatenation get one format; parts stay; the input
+    is quantized first.
     Module paths stay as they are, so a floating-point ``state_dict`` loads. Then :func:`creator.calibrate`, train, or both, and
     :func:`creator.convert`.
 
@@ -141,7 +146,7 @@ class _Preparation:
         if node.op == "call_module":
             module = self.modules[str(node.target)]
             kinds = (*WEIGHTED, *NORMS, *ACTIVATIONS, *AVERAGING, *UNCHANGED)
-            known = type(module) in kinds or _is_own(module) or _stub(module)
+            known = type(module) in kinds or is_own(module) or stub(module)
             return "" if known else f"{node.target} ({type(module).__name__})"
         if node.op == "get_attr":
             return f"{node.target} (used outside a layer)"
@@ -158,6 +163,7 @@ class _Preparation:
 
     def run(self) -> None:
         joins = {node for node in self.nodes.nodes if joins_values(node, self.tensors)}
+        rows = {node for node in self.nodes.nodes if node.target in CONCATENATIONS}
         for node in list(self.nodes.nodes):
             if node.op == "call_module":
                 self._module(node, self.modules[str(node.target)])
@@ -169,6 +175,8 @@ class _Preparation:
                 self._average_call(node)
             elif node in joins:
                 self._join(node)
+            elif node in rows:
+                self._concatenation(node)
         self._refuse_unused_orders()
         self._quantize_input()
         self.nodes.lint()
@@ -208,8 +216,8 @@ class _Preparation:
             except CreatorError as error:
                 raise CreatorError(error.what, path, error.hint) from None
             self._replace(path, made.train(module.training))
-        elif _stub(module):
-            entry = _stub(module) == "QuantStub"
+        elif stub(module):
+            entry = stub(module) == "QuantStub"
             qconfig = self._qconfig(path, module) if entry else None
             self._replace(path, nn.Quantize(qconfig.make("activation")) if qconfig else torch.nn.Identity())
 
@@ -245,7 +253,7 @@ class _Preparation:
         folds = relu is not None and self._is_relu(relu) and takes(choice, "signed") and self.calls[path] == 1
         try:
             layer = WEIGHTED[type(module)](module, qconfig, False if folds else None)
-            if folds and not _is_unsigned(layer.output_quantizer):
+            if folds and not is_unsigned(layer.output_quantizer):
                 folds, layer = False, WEIGHTED[type(module)](module, qconfig, None)
         except CreatorError as error:
             raise CreatorError(error.what, path, error.hint) from None
@@ -296,12 +304,27 @@ class _Preparation:
         rectified = relu is not None and self._is_relu(relu)
         last = relu if rectified and relu is not None else node
         follower = only_user(last)
-        if follower is not None and follower.op == "call_module" and _quantizes(self.modules[str(follower.target)]):
+        if follower is not None and follower.op == "call_module" and quantizes(self.modules[str(follower.target)]):
             return
         path = self._free_name(f"{node.name}_quantize")
         qconfig = self._qconfig(path, nn.Quantize())
         if qconfig is not None:
             self._replace_after(last, path, nn.Quantize(qconfig.make("activation", False if rectified else None)))
+
+    def _concatenation(self, node: torch.fx.Node) -> None:
+        """Brings what is concatenated to one format."""
+        follower = only_user(node)
+        if follower is not None and follower.op == "call_module" and quantizes(self.modules[str(follower.target)]):
+            return
+        try:
+            values, dim = operands(node.target, node.args, node.kwargs)
+        except CreatorError as error:
+            raise error.at(module_path(node)) from None
+        qconfig = self._qconfig(self._free_name(node.name), nn.Concatenate())
+        positive = all(never_negative(value, self.modules) for value in values)
+        choice = None if qconfig is None else qconfig.make("activation", False if positive else None)
+        if choice is not None and not isinstance(choice, FloatQuantizer):  # whose numbers all formats of such a kind hold
+            self._become(node, nn.Concatenate(dim, choice), tuple(values))
 
     def _replace_after(self, node: torch.fx.Node, path: str, module: torch.nn.Module) -> None:
         """Puts ``module`` behind ``node``, before all that read it."""
@@ -340,12 +363,13 @@ class _Preparation:
             self.shapes[flat] = after
             made.replace_all_uses_with(flat, delete_user_cb=lambda user: user is not flat)
 
-    def _become(self, node: torch.fx.Node, module: torch.nn.Module) -> torch.fx.Node:
+    def _become(self, node: torch.fx.Node, module: torch.nn.Module, values: tuple[Any, ...] = ()) -> torch.fx.Node:
+        """A module in the place of a function, called with ``values``, or with the function's first argument."""
         path = self._free_name(node.name)
         self.traced.add_submodule(path, module.train(self.traced.training))
         self.modules[path] = module
         with self.nodes.inserting_before(node):
-            made = self.nodes.call_module(path, (node.args[0],))
+            made = self.nodes.call_module(path, values or (node.args[0],))
         node.replace_all_uses_with(made)
         self.nodes.erase_node(node)
         self.shapes[made] = self.shapes[node]
@@ -354,7 +378,7 @@ class _Preparation:
     def _quantize_input(self) -> None:
         entry = next(node for node in self.nodes.nodes if node.op == "placeholder")
         users = [node for node in entry.users if node in self.tensors or node.op == "call_module"]
-        if users and all(node.op == "call_module" and _quantizes(self.modules[str(node.target)]) for node in users):
+        if users and all(node.op == "call_module" and quantizes(self.modules[str(node.target)]) for node in users):
             return
         qconfig = self.mapping.global_qconfig or self.first
         if qconfig is None:
@@ -372,24 +396,3 @@ def _entry(choice: Format | Quantizer) -> torch.nn.Module:
         with contextlib.suppress(CreatorError):  # what has no grid trains, and has no hardware
             return torch.nn.Sequential(nn.Quantize(choice.grid), nn.Quantize(choice))
     return nn.Quantize(choice)
-
-
-def _is_unsigned(quantizer: Any) -> bool:
-    """Whether the quantizer's codes begin at the value zero, if it sees nothing below that."""
-    choice = getattr(quantizer, "observer", quantizer)
-    return getattr(choice, "signed", True) is False and not isinstance(choice, FixedQParamsObserver)
-
-
-def _is_own(module: torch.nn.Module) -> bool:
-    return type(module).__module__.startswith("creator.nn") or isinstance(module, Quantizer)
-
-
-def _quantizes(module: torch.nn.Module) -> bool:
-    return isinstance(module, nn.Quantize)
-
-
-def _stub(module: torch.nn.Module) -> str:
-    """ "QuantStub" or "DeQuantStub" for the markers of a quantized region, those of torch.ao included; else empty."""
-    name = type(module).__name__
-    known = type(module).__module__ in ("torch.ao.quantization.stubs", "creator.nn.stubs")
-    return name if known and name in ("QuantStub", "DeQuantStub") else ""

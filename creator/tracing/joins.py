@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from creator import nn, ops
-from creator.affine import Affine
+from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding, bits_for
 from creator.graph import Builder
@@ -18,6 +18,8 @@ from creator.nn.slots import FloatOutput
 from creator.ops import Interval, Op, TensorType
 from creator.ops.base import MAX_BITS
 from creator.tracing.layout import Value, channels_first, channels_last, natural
+from creator.tracing.modules import quantize_op
+from creator.tracing.requantized import Context, change_from
 
 JOINS = (nn.Add, nn.Subtract, nn.Multiply, nn.Concatenate)
 """Modules of several inputs."""
@@ -59,6 +61,8 @@ def operands(target: object, args: Sequence[Any], kwargs: dict[str, Any]) -> tup
 def module_join(builder: Builder, module: torch.nn.Module, values: Sequence[Value], paths: tuple[str, ...]) -> Value:
     """Appends a layer of several inputs."""
     if isinstance(module, nn.Concatenate):
+        if module.quantize is not None:
+            values = _brought(builder, module, module.quantize, values, paths)
         return concatenated(builder, values, module.dim, paths)
     assert isinstance(module, (nn.Add, nn.Multiply))
     q = module.quantize.quantizer
@@ -73,12 +77,29 @@ def module_join(builder: Builder, module: torch.nn.Module, values: Sequence[Valu
     return _elementwise(builder, op, values, paths)
 
 
-def _requantized(builder: Builder, module: nn.Add | nn.Multiply, values: Sequence[Value], paths: tuple[str, ...]) -> Value:
-    """The integers that eval mode computes between arbitrary scales: exact factors, an exact sum or product, one rounding."""
-    formats = tuple(builder.type_of(value.name).format for value in values)
+def _brought(
+    builder: Builder, module: nn.Concatenate, change: nn.Quantize, values: Sequence[Value], paths: tuple[str, ...]
+) -> list[Value]:
+    """The values in the format of a concatenation's output."""
+    kinds = tuple(builder.type_of(value.name) for value in values)
+    if any(isinstance(fmt, Affine) for fmt in (change.output_format, *(kind.format for kind in kinds))):
+        _check_known(module, tuple(kind.format for kind in kinds))
+        made = [change_from(change, kind.format) for kind in kinds]
+    else:
+        made = [quantize_op(change, Context(kind)) for kind in kinds]
+    return [value.renamed(builder.add(op, value.name, paths)) for value, op in zip(values, made, strict=True)]
+
+
+def _check_known(module: nn.Add | nn.Multiply | nn.Concatenate, formats: tuple[Format, ...]) -> None:
+    """Refuses a layer whose eval mode computes with other formats of its inputs than they have."""
     if module.input_formats != formats:
         what = f"it has an arbitrary scale, and does not know that its inputs are {' and '.join(map(str, formats))}"
         raise CreatorError(what, hint="trace creator.convert(model)")
+
+
+def _requantized(builder: Builder, module: nn.Add | nn.Multiply, values: Sequence[Value], paths: tuple[str, ...]) -> Value:
+    """The integers that eval mode computes between arbitrary scales: exact factors, an exact sum or product, one rounding."""
+    _check_known(module, tuple(builder.type_of(value.name).format for value in values))
     requantizer = module.requantizer()
     assert requantizer is not None
     factors, shift = requantizer.multiplier
@@ -207,7 +228,7 @@ def concatenated(builder: Builder, values: Sequence[Value], dim: int, paths: tup
     ranks = {len(value.shape) for value in values}
     if len(ranks) > 1:
         raise CreatorError(f"its operands have the shapes {' and '.join(str(value.shape) for value in values)}")
-    result, *others = transposed_alike(builder, values, paths)
+    result, *others = transposed_alike(builder, _one_format(builder, values, paths), paths)
     axis, stored = stored_axis(result, dim)
     for other in others:
         name = builder.add(ops.Concatenate(stored), (result.name, other.name), paths)
@@ -215,3 +236,27 @@ def concatenated(builder: Builder, values: Sequence[Value], dim: int, paths: tup
         shape[axis] += other.shape[axis]
         result = Value(name, tuple(shape), result.axes)
     return result
+
+
+def _one_format(builder: Builder, values: Sequence[Value], paths: tuple[str, ...]) -> list[Value]:
+    """The values in the narrowest fixed-point format that holds each of them exactly, where they differ in theirs."""
+    formats = [builder.type_of(value.name).format for value in values]
+    if len(set(formats)) == 1:
+        return list(values)
+    fixed = [fmt for fmt in formats if isinstance(fmt, FixedPoint)]
+    if len(fixed) < len(formats):
+        what = f"its operands have the formats {' and '.join(map(str, formats))}"
+        raise CreatorError(what, hint="use creator.nn.Concatenate with an output format, and creator.convert")
+    grid = max(fmt.frac_bits for fmt in fixed)
+    ends = [(fmt.min_code << (grid - fmt.frac_bits), fmt.max_code << (grid - fmt.frac_bits)) for fmt in fixed]
+    bits = bits_for(min(low for low, _ in ends), max(high for _, high in ends))
+    signed = any(fmt.signed for fmt in fixed)
+    if bits > MAX_BITS:
+        what = f"its operands have the formats {' and '.join(map(str, formats))}, and one for all needs {bits} bits"
+        raise CreatorError(what, hint="use creator.nn.Concatenate with an output format")
+    common = FixedPoint(bits if signed else bits - 1, grid, signed)
+    change = ops.Quantize(common, Rounding.FLOOR, Overflow.SATURATE, common.min_code, common.max_code)
+    return [
+        value if fmt == common else value.renamed(builder.add(change, value.name, paths))
+        for value, fmt in zip(values, formats, strict=True)
+    ]

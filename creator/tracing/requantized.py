@@ -53,8 +53,12 @@ def requantized_ops(
 
 def rescale_op(module: nn.Quantize, context: Context) -> ops.Op:
     """A change between arbitrary scales, by the very integers that eval mode computes with."""
-    _known_input(module, context)
-    requantizer = module.requantizer()
+    return change_from(module, _known_input(module, context))
+
+
+def change_from(module: nn.Quantize, source: Format) -> ops.Op:
+    """The change from the format ``source``, where it or that of the module has an arbitrary scale."""
+    requantizer = module.requantizer_from(source)
     assert requantizer is not None
     return _rescale(requantizer)
 

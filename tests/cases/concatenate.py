@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from creator import FixedPoint, Graph, nn
 from creator.affine import Affine
 from creator.graph import Builder
@@ -39,6 +41,14 @@ def exchanged(axis: int, at: int) -> Graph:
     return builder.graph(builder.add(Concatenate(axis), (high, low), ("exchanged",)))
 
 
+def scaled() -> torch.nn.Module:
+    """A value and a layer of two arbitrary scales, joined in a third one, as ``creator.convert`` would leave it."""
+    entry, output = Affine(0.06, 3, 8), Affine(0.11, -5, 7)
+    model = Residual(entry, nn.Linear(4, 3, weight=Affine(0.02, 0, 6), output=output), nn.Concatenate(1, Affine(0.13, 1, 6)))
+    model.body.input_format, model.join.input_formats = entry, (output, entry)  # type: ignore[attr-defined]
+    return model
+
+
 CASES = [
     case("a value with itself", 0),
     case("with a layer behind", 0, (), (linear(4, 3),)),
@@ -66,6 +76,29 @@ CASES = [
     case("whole runs", 1, (), (Slice(1, 0, 1),), shape=(3, 4), options={"lanes": {"join": [4, 5]}}),
     case("two whole runs, and one", 1, (), (Slice(1, 0, 1),), shape=(3, 4), options={"lanes": {"join": [8, 10]}}),
     Case("nn.Concatenate", lambda: Residual(F(8, 4), nn.Linear(5, 3, output=F(8, 4)), nn.Concatenate(), nn.Linear(8, 2)), (5,)),
+    Case(
+        "formats that differ",
+        lambda: Residual(F(8, 4), nn.Linear(5, 3, output=F(6, 5)), nn.Concatenate(), nn.Linear(8, 2)),
+        (5,),
+    ),
+    Case(
+        "of an unsigned format and a coarser one",
+        lambda: Residual(F(5, 2, signed=False), nn.Conv1d(2, 2, 1, output=F(6, -1)), nn.Concatenate()),
+        (2, 3),
+    ),
+    Case(
+        "brought to one format",
+        lambda: Residual(
+            F(8, 4), nn.Linear(5, 3, output=F(9, 6)), nn.Concatenate(1, F(6, 3), rounding="half_up"), nn.Linear(8, 2)
+        ),
+        (5,),
+    ),
+    Case(
+        "brought to one format, wrapping, of rows",
+        lambda: Residual(F(8, 4), nn.Conv2d(1, 1, 1, output=F(9, 6)), nn.Concatenate(-2, F(5, 4), overflow="wrap")),
+        (1, 2, 3),
+    ),
+    Case("brought to one arbitrary scale", lambda: scaled(), (4,)),
     Case(
         "of channels of images",
         lambda: Residual(F(6, 3), nn.Conv2d(2, 3, 3, padding=1, weight=F(5, 4), output=F(6, 3)), nn.Concatenate(), nn.ReLU()),

@@ -78,6 +78,22 @@ def test_concatenation_is_torchs() -> None:
     assert "dim=2" in repr(nn.Concatenate(2))
 
 
+def test_a_concatenation_with_a_format_rounds_each_value() -> None:
+    x, y = torch.tensor([[0.26, -9.0]]), torch.tensor([[0.125]])
+    expected = torch.tensor([[0.25, -2.0, 0.25]])
+    assert torch.equal(nn.Concatenate(1, F(4, 2), rounding="half_up").eval()(x, y), expected)
+    assert torch.equal(nn.Concatenate(1, F(4, 2), rounding="half_up")(x, y), expected)
+
+
+def test_what_a_concatenation_refuses() -> None:
+    with pytest.raises(CreatorError, match=r"^Concatenate: rounding without an output format"):
+        nn.Concatenate(1, rounding="floor")
+    layer = nn.Concatenate(1, Affine(0.3)).eval()
+    layer.input_formats = (F(8, 4), F(8, 4))
+    with pytest.raises(CreatorError, match="takes 2 inputs, but gets 1"):
+        layer(torch.zeros(1, 2))
+
+
 FORMATS = [
     (Affine(0.1, 3, 7), Affine(0.037, -9, 8), Affine(0.09, 4, 8)),
     (Affine(0.1, 255, 8, False), F(6, 2), Affine(0.3, 0, 8, False)),

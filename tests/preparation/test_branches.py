@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
 
 import creator
-from creator import CreatorError
+from creator import CreatorError, FixedPoint
+from creator.preparation import default_affine_qconfig, default_lsq_qconfig, default_qconfig
+from creator.quantize import E4M3, FloatQuantizer
 
 
 class Branches(torch.nn.Module):
@@ -72,13 +76,35 @@ def test_functions_of_sizes_and_of_sums(body, operations: list[str]) -> None:
         assert (graph.output_format.from_integers(codes) == converted(x).numpy()).all()
 
 
-def test_a_concatenation_of_formats_that_differ_is_refused_with_what_to_do() -> None:
+CONFIGURATIONS = {
+    "powers of two": default_qconfig,
+    "zero points": default_affine_qconfig,
+    "learned": default_lsq_qconfig,
+    "fixed": creator.QConfig(FixedPoint(7, 4), FixedPoint(6, 5)),
+    "E4M3": creator.QConfig(functools.partial(FloatQuantizer, E4M3), FixedPoint(6, 5)),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("positive", [False, True])
+def test_the_values_of_a_concatenation_get_one_format(name: str, positive: bool) -> None:
+    def body(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([y, torch.nn.functional.max_pool2d(torch.relu(x), 1) if positive else x, y], dim=1)
+
     torch.manual_seed(0)
-    x = torch.randn(40, 6)
-    model = creator.prepare(Branches(lambda y, x: torch.cat([y, x + x], 1), 12), x[:1])
+    x = 3 * torch.randn(20, 2, 4, 3)
+    model = creator.prepare(torch.nn.Sequential(Called(body), torch.nn.Conv2d(6, 2, 1)), x[:1], CONFIGURATIONS[name])
     creator.calibrate(model, [x])
-    with pytest.raises(CreatorError, match=r"^cat: its operands have the formats .* .hint: bring both to one with nn.Quantize"):
-        creator.trace(creator.convert(model), 6)
+    converted = creator.convert(model).eval()
+    graph = creator.trace(converted, (2, 4, 3))
+    codes = graph.run(graph.input_format.to_integers(x.numpy()))
+    with torch.no_grad():
+        assert (graph.output_format.from_integers(codes) == converted(x).numpy()).all()
+    joined = next(node for node in graph.nodes if node.op.name == "concatenate")
+    if name in ("powers of two", "zero points"):
+        assert joined.type.format.signed == (not positive)
+    if name != "E4M3":
+        assert joined.type.format.total_bits == (7 if name == "fixed" else 8)
 
 
 def test_an_operand_that_is_no_value_of_the_network_is_refused() -> None:

@@ -121,6 +121,22 @@ def test_concatenations_and_parts(body: Body, names: list[str]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "common"),
+    [
+        (F(8, 4), F(8, 3), F(9, 4)),
+        (F(4, 8), F(6, -2), F(16, 8)),
+        (F(8, 4, signed=False), F(8, 4), F(9, 4)),
+        (F(3, 4, signed=False), F(8, 4), F(8, 4)),
+        (F(8, 4, signed=False), F(8, 6, signed=False), F(10, 6, signed=False)),
+        (F(30, 4), F(8, 4), F(30, 4)),
+    ],
+)
+def test_a_concatenation_has_the_narrowest_format_that_holds_its_operands(first, second, common) -> None:
+    graph = traced(lambda s, x: torch.cat([s.a(x), s.b(x)], 1), a=nn.Quantize(first), b=nn.Quantize(second))
+    assert graph.output_format == common
+
+
 def test_parts_that_are_unpacked() -> None:
     def body(s: Branching, x: torch.Tensor) -> torch.Tensor:
         low, high = x.chunk(2, 1)
@@ -189,7 +205,8 @@ def test_what_is_refused(branch: Callable[[torch.Tensor], torch.Tensor], where: 
 @pytest.mark.parametrize(
     ("layer", "formats", "message"),
     [
-        (nn.Concatenate(), (F(8, 4), F(8, 3)), "its operands have the formats fixed<8,4> and fixed<8,3> .*nn.Quantize"),
+        (nn.Concatenate(), (F(40, 4), F(40, 30)), "its operands have the formats .*, and one for all needs 66 bits"),
+        (nn.Concatenate(1, Affine(0.3)), (F(8, 4), F(8, 4)), "it has an arbitrary scale, and does not know .*creator.convert"),
         (nn.Multiply(F(8, 4)), (F(30, 4), F(30, 4)), "its products need 60 bits, more than 52"),
         (nn.Add(F(8, 4)), (F(40, 4), F(40, 40)), r"its sums need 7\d bits, more than 52"),
         (
