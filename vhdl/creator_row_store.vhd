@@ -1,6 +1,7 @@
 -- creator_row_store: two banks of a memory. A row goes into one, and comes out again, once it is whole, while the next one goes
 -- into the other. What stands at in_side with a row's last beat comes out with every beat of it.
--- The read side is a pipeline's first stage, which moves where enable is 1: out_valid tells whether there is a beat in it.
+-- The read side is a pipeline's first stage, or its first two, which move where enable is 1: out_valid tells whether there is a
+-- beat in the last of them. The second one stands behind a memory that is large enough for a block RAM, since those are slow.
 -- in_ready comes from a register. One beat a cycle passes. Beats are counted; in_first tells whether a row's first is the next.
 library ieee;
 use ieee.std_logic_1164.all;
@@ -11,7 +12,8 @@ entity creator_row_store is
     data_bits  : positive;
     side_bits  : positive;
     beats      : positive;  -- of a row
-    place_bits : positive   -- of the number of a beat in it
+    place_bits : positive;  -- of the number of a beat in it
+    stages     : positive   -- of the read side, 1 or 2
   );
   port (
     clock     : in  std_logic;
@@ -69,6 +71,10 @@ architecture rtl of creator_row_store is
   signal read_address  : std_logic_vector(place_bits downto 0);
   signal issue         : std_logic;
   signal frees         : std_logic;
+  signal word          : std_logic_vector(data_bits - 1 downto 0);
+  signal word_side     : std_logic_vector(side_bits - 1 downto 0);
+  signal word_valid    : std_logic;
+  signal word_final    : std_logic;
 begin
   in_ready      <= not both_full;
   in_first      <= write_first;
@@ -119,12 +125,12 @@ begin
       both_full <= (both_full or (fills and any_full)) and not frees;
 
       if enable = '1' then
-        out_valid <= any_full;
-        out_final <= read_final;
+        word_valid <= any_full;
+        word_final <= read_final;
         if read_bank = '0' then
-          out_side <= side_0;
+          word_side <= side_0;
         else
-          out_side <= side_1;
+          word_side <= side_1;
         end if;
       end if;
 
@@ -138,7 +144,7 @@ begin
         read_bank   <= '0';
         read_index  <= (others => '0');
         read_final  <= single;
-        out_valid   <= '0';
+        word_valid  <= '0';
       end if;
     end if;
   end process control;
@@ -155,6 +161,31 @@ begin
       write_data    => in_data,
       read_enable   => enable,
       read_address  => read_address,
-      read_data     => out_data
+      read_data     => word
     );
+
+  near : if stages = 1 generate
+    out_valid <= word_valid;
+    out_final <= word_final;
+    out_data  <= word;
+    out_side  <= word_side;
+  end generate near;
+
+  far : if stages > 1 generate
+    process (clock)
+    begin
+      if rising_edge(clock) then
+        if enable = '1' then
+          out_valid <= word_valid;
+          out_final <= word_final;
+          out_data  <= word;
+          out_side  <= word_side;
+        end if;
+
+        if reset = '1' then
+          out_valid <= '0';
+        end if;
+      end if;
+    end process;
+  end generate far;
 end architecture rtl;

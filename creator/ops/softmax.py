@@ -12,7 +12,7 @@ from creator.affine import Affine
 from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray, shares
 from creator.ops.argmax import Comparison
-from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats, deep_stages, divisors, frozen_array
+from creator.ops.base import Interval, Lanes, Op, TensorType, Timing, beats, deep_stages, divisors, frozen_array, is_deep
 
 MAX_TABLE = 4096
 """Entries: 12 bits of difference to the largest element."""
@@ -20,7 +20,10 @@ MAX_TABLE = 4096
 MAX_FRAC_BITS = 30
 """Of the result."""
 
-MAX_QUOTIENT_BITS = 62
+NEAR_BEATS = 16
+"""Beats of a row up to which its store is small: two banks of more may become a block RAM, which is slow."""
+
+MAX_QUOTIENT_BITS = 61
 """Of an exponential shifted left by the quotient's bits: int64 holds it."""
 
 
@@ -59,8 +62,9 @@ class Softmax(Op):
 
     @property
     def quotient_bits(self) -> int:
-        """Of the quotient before it is rounded: a whole one, the fractional bits, and one more."""
-        return self.output.frac_bits + 2
+        """Of the quotient before it is rounded: the fractional bits, and one more. That of an element which is all of the sum
+        is all ones, which become a whole one."""
+        return self.output.frac_bits + 1
 
     def infer(self, inputs: tuple[TensorType, ...]) -> TensorType:
         table = self.table
@@ -89,18 +93,34 @@ class Softmax(Op):
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
         (x,) = inputs
         found = Comparison(x, lanes)
-        delay = found.levels + 2 * found.words + self.entry_stages(x, lanes) + self.division_stages
+        delay = found.levels + 2 * found.words + sum(self.stages_behind_stores(x, lanes))
         return Timing(beats(x.size, lanes.input), delay)
 
+    def store_stages(self, x: TensorType, lanes: Lanes) -> int:
+        """Registers of a store of rows: the memory's, and one behind it where it is large."""
+        return 1 + (Comparison(x, lanes).words > NEAR_BEATS)
+
+    def holds(self, x: TensorType, lanes: Lanes) -> bool:
+        """Whether the table has a register behind it: where entries are dropped after it, and it has none already."""
+        beyond = x.format.total_bits > max(1, (self.reached(x) - 1).bit_length())
+        found = Comparison(x, lanes)
+        return (beyond or found.remainder < found.terms) and not is_deep(self.reached(x))
+
     def entry_stages(self, x: TensorType, lanes: Lanes) -> int:
-        """Pipeline stages from the stored codes to the stored entries: the memory's, the difference, the table's, the entry,
-        and the levels of sums by pairs."""
-        return 4 + deep_stages(self.reached(x)) + Comparison(x, lanes).levels
+        """Pipeline stages from the codes, as the store gives them, to the stored entries: the codes, the difference, the
+        table's, the entry, and the levels of sums by pairs."""
+        return 4 + deep_stages(self.reached(x)) + self.holds(x, lanes) + Comparison(x, lanes).levels
 
     @property
     def division_stages(self) -> int:
-        """Pipeline stages from the stored entries to the result: the memory's, one a bit of the quotient, and the result."""
+        """Pipeline stages from the entries, as the store gives them, to the result: the entries, one a bit of the quotient,
+        and the result."""
         return 2 + self.quotient_bits
+
+    def stages_behind_stores(self, x: TensorType, lanes: Lanes) -> tuple[int, int]:
+        """Pipeline stages behind each of the two stores, its own registers included."""
+        more = self.store_stages(x, lanes) - 1
+        return more + self.entry_stages(x, lanes), more + self.division_stages
 
     def lane_choices(self, inputs: tuple[TensorType, ...], result: TensorType) -> tuple[Sequence[int], None]:
         (x,) = inputs

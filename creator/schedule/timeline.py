@@ -46,7 +46,7 @@ def core_parts(core: Core) -> list[Part]:
     if core.sweeps:
         return [part for axis in core.sweeps for part in (StreamRegister(), moves_of(axis))][1:]
     if isinstance(op, Softmax):
-        found, each = Comparison(core.input_type, lanes), (op.entry_stages(core.input_type, lanes), op.division_stages)
+        found, each = Comparison(core.input_type, lanes), op.stages_behind_stores(core.input_type, lanes)
         front: list[Part] = [Pipeline(found.levels, 1, rigid=False)] if found.levels else []
         return [*front, *(StoredCore(found.words, 1, stages, rigid=False, row=1) for stages in each)]
     if isinstance(op, (ArgMax, Top1)):

@@ -50,6 +50,8 @@ CASES = [
     end("one fractional bit", (3,), 3, output=F(1, 1, signed=False)),
     end("16 fractional bits", (4,), 3, output=F(16, 16, signed=False)),
     *(end(f"11 in {lanes} lanes", (11,), lanes) for lanes in (2, 3, 4, 6, 7, 10, 11)),
+    end("a row of 16 beats", (16,)),
+    end("a row of 17 beats", (33,), 2),
     end("rows", (3, 5)),
     end("rows of one", (4, 1)),
     end("rows, half of one in a beat", (2, 2, 6), 3),
