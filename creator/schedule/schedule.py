@@ -138,8 +138,8 @@ def _fastest(graph: Graph, search: Search, device: Device) -> Plan:
 
 
 def _too_slow(search: Search, wanted: int) -> CreatorError:
-    takes = {step.node.where: (step.cycles(step.fixed or step.most), bool(step.fixed)) for step in search.steps}
-    where, (cycles, fixed) = max(takes.items(), key=lambda item: item[1])
+    takes = [(step.cycles(step.fixed or step.most), bool(step.fixed), step.node.where) for step in search.steps]
+    cycles, fixed, where = max(takes, key=lambda each: each[:2])  # several cores may stand for one layer
     lanes = "its lanes fixed" if fixed else "all the lanes that it can have"
     hint = f"ask for {cycles} cycles{', or give it more lanes' if fixed else ''}"
     return CreatorError(f"with {lanes} it takes {cycles} cycles, more than {wanted}", where, hint)

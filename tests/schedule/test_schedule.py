@@ -13,7 +13,7 @@ from creator import CreatorError, FixedPoint, Rounding
 from creator.affine import Affine, Format
 from creator.graph import Graph, Node
 from creator.graph.vectors import check_vectors
-from creator.ops import Clamp, Lanes, Reshape, TensorType, Timing
+from creator.ops import Clamp, Lanes, Permute, Reshape, TensorType, Timing
 from creator.schedule import estimate_plan, schedule
 from tests.graph.chains import IN, chain, linear, of_everything, quantize, rescale, table
 from tests.graph.ends import of_ends
@@ -214,6 +214,13 @@ def test_other_options_are_refused_in_a_line(options: dict) -> None:
     with pytest.raises(CreatorError) as refused:
         schedule(chain(linear(4, 3), Clamp(0, 5)), **options)
     assert "\n" not in str(refused.value)
+
+
+def test_the_slowest_core_is_named_where_several_stand_for_one_layer() -> None:
+    graph = chain(quantize(F(6, 2)), Permute((1, 0)), quantize(F(5, 2)), shape=(3, 4))
+    nodes = tuple(dataclasses.replace(node, paths=("layer",)) for node in graph.nodes)
+    with pytest.raises(CreatorError, match="^layer: with all the lanes that it can have it takes 12 cycles, more than 5"):
+        schedule(dataclasses.replace(graph, nodes=nodes), parallelism=5)
 
 
 def test_lanes_that_do_not_fit_are_named_as_the_cause() -> None:
