@@ -151,7 +151,11 @@ def _fixed(nodes: list[Node], graph: Graph, lanes: Mapping[str, int | Sequence[i
     if not isinstance(lanes, Mapping):
         raise CreatorError("lanes is not a mapping", "schedule", 'give lanes by module path, such as {"encoder.0": (4, 2)}')
     for path, wanted in lanes.items():
-        found = [node for node in nodes if path == node.name or path in node.paths]
+        named = [node for node in nodes if path == node.name]
+        standing = [node for node in nodes if path in node.paths and node not in named]
+        found = named + [node for node in standing if node.name not in lanes]
+        if standing and not found:
+            raise CreatorError("its lanes are given twice", path, "give them once")
         if not found:
             known = ", ".join(node.where for node in nodes)
             raise CreatorError(f"lanes are given for {_shown(path)}, which has no core", "schedule", f"choose among {known}")

@@ -219,8 +219,22 @@ def test_other_options_are_refused_in_a_line(options: dict) -> None:
 def test_the_slowest_core_is_named_where_several_stand_for_one_layer() -> None:
     graph = chain(quantize(F(6, 2)), Permute((1, 0)), quantize(F(5, 2)), shape=(3, 4))
     nodes = tuple(dataclasses.replace(node, paths=("layer",)) for node in graph.nodes)
-    with pytest.raises(CreatorError, match="^layer: with all the lanes that it can have it takes 12 cycles, more than 5"):
+    with pytest.raises(CreatorError, match=r"^layer: with all the lanes that it can have it takes 12 cycles, more than 5"):
         schedule(dataclasses.replace(graph, nodes=nodes), parallelism=5)
+
+
+def test_the_name_of_a_core_goes_before_the_path_of_its_layer() -> None:
+    graph = chain(quantize(F(6, 2)), quantize(F(5, 2)), quantize(F(4, 2)), shape=(6,))
+    paths = (("u",), ("u",), ("v",))
+    nodes = tuple(dataclasses.replace(node, paths=path) for node, path in zip(graph.nodes, paths, strict=True))
+    graph = dataclasses.replace(graph, nodes=nodes)
+    first, second, _ = (node.name for node in nodes)
+    lanes = {core.node.name: core.lanes.input for core in schedule(graph, lanes={first: 2, "u": 3}).cores}
+    assert (lanes[first], lanes[second]) == (2, 3)
+    with pytest.raises(CreatorError, match=r"^v: its lanes are given twice"):
+        schedule(graph, lanes={nodes[2].name: 2, "v": 3})
+    both = {core.node.name: core.lanes.input for core in schedule(graph, lanes={"u": 3}).cores}
+    assert (both[first], both[second]) == (3, 3)
 
 
 def test_lanes_that_do_not_fit_are_named_as_the_cause() -> None:
