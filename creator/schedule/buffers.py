@@ -24,9 +24,11 @@ import numpy as np
 
 from creator.formats import IntArray
 from creator.ops import beats
-from creator.schedule.movement import LONG, Part, Regrouping, given
+from creator.schedule.lines import LONG
+from creator.schedule.links import Join, Regrouping, given
+from creator.schedule.movement import Part
 from creator.schedule.plan import Core, Feed, Plan
-from creator.schedule.timeline import Streams, core_parts, feed_parts, run, steady_interval
+from creator.schedule.timeline import Streams, core_parts, feed_parts
 
 Place = tuple[int, int]
 """An operand: the index of its core, and its own among those of the core."""
@@ -80,9 +82,11 @@ def _sized(plan: Plan, words: dict[Place, int], least: Mapping[Place, int], pace
     words = {
         place: max(streams.fifos[place].most, least[place] - 2, 1) if count == LONG else count for place, count in words.items()
     }
-    while steady_interval(with_words(plan, words)) > pace and max(words.values()) < _MOST:
+    found = with_words(plan, words)
+    while found.interval > pace and max(words.values()) < _MOST:
         words = {place: count + count // 4 + 1 if count > 0 else count for place, count in words.items()}
-    return with_words(plan, words)
+        found = with_words(plan, words)
+    return found
 
 
 def _ways(least: int, most: int) -> list[int]:
@@ -119,15 +123,16 @@ def _pace(plan: Plan, words: Mapping[Place, int]) -> tuple[int, Streams]:
 def _lasting(plan: Plan, pace: int) -> tuple[Streams | None, int]:
     """The streams of ``plan`` after frames that came every ``pace`` cycles, ``None`` if it does not keep up with them, and the
     cycles from one of the last frames to the next."""
-    streams, seen, ends = Streams(plan), set(), list[int]()
-    for frame, end in enumerate(run(plan, streams, LONG, pace)):
-        state = (end - frame * pace, streams.state())
-        ends.append(end)
-        if state in seen:
-            return streams, pace
+    streams, ends = Streams(plan), list[int]()
+    seen: dict[object, int] = {}
+    while True:
+        frame = len(ends)
+        ends.append(streams.frame(frame * pace) - streams.first)
         if frame > len(plan.cores) + _FRAMES + 3 * (ends[0] // pace):
             break
-        seen.add(state)
+        before = seen.setdefault((ends[-1] - frame * pace, streams.state(ends[-1])), frame)
+        if before < frame:
+            return streams, pace
     half = len(ends) // 2
     return None, (ends[-1] - ends[half]) // (len(ends) - 1 - half)
 
@@ -167,7 +172,8 @@ def _behind(plan: Plan, fork: str, size: int) -> dict[Place, int]:
             there[core.node.name] = most, fewest
             continue
         (part,) = core_parts(core)
-        taken = part.taken([most for most, _ in ends])
+        assert isinstance(part, Join)
+        taken = part.takes([most for most, _ in ends])
         results = part.results(taken)
         there[core.node.name] = results, results
         for operand, (feed, (most, fewest)) in enumerate(zip(core.feeds, streams, strict=True)):

@@ -1,380 +1,230 @@
-"""How the parts of a pipeline move beats, cycle by cycle: each follows the same few rules as its VHDL."""
+"""How the parts of a pipeline move beats: from when each beat is offered, and which cycle takes it.
+
+No cycle is simulated. A part answers the offer of a beat with the cycle that takes it, and offers what comes of it to the part
+behind, as far as all that decides about it is known; the rest it answers once it is. So the work is that of the beats,
+however many cycles lie between them. ``tests/schedule/cycles`` has the same parts cycle by cycle, as their VHDL is written, and
+``tests/schedule/test_movement.py`` compares the two.
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+import itertools
+from collections import deque
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-
-from creator.formats import IntArray
-from creator.ops import beats
 from creator.ops.window import Ring
-from creator.schedule.plan import Adapter
+from creator.schedule.lines import Line, Offer, Tell
 
-LONG = 1 << 62
+Desk = list[tuple[Tell, int]]
+"""What is to be told, and to whom, once nothing else is being done."""
 
 
 class Part:
     """Something between streams: one or several come in, one goes out.
 
-    ``valid`` says whether it offers a beat in the current cycle. Parts of one stream in have :meth:`ready` and :meth:`clock`,
-    others their own :meth:`readies` and :meth:`take`.
+    Of each stream in a beat is offered only once it is known when the one before it is taken, and from a later cycle on.
     """
 
-    valid: bool = False
-
-    def ready(self, out_ready: bool) -> bool:
-        """Whether it takes a beat in this cycle."""
-        raise NotImplementedError
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        """The end of the cycle; ``arrives`` if a beat was taken."""
-        raise NotImplementedError
-
-    def readies(self, valids: Sequence[bool], out_ready: bool) -> list[bool]:
-        """Whether it takes a beat of each stream, of which ``valids`` offer one."""
-        del valids
-        return [self.ready(out_ready)]
-
-    def take(self, moves: Sequence[bool], out_ready: bool) -> None:
-        """The end of the cycle; ``moves`` are the streams of which a beat was taken."""
-        self.clock(moves[0], out_ready)
-
-    def taken(self, there: Sequence[IntArray]) -> list[IntArray]:
-        """Of each stream how many beats it can take, ever, where so many are ``there``."""
-        return list(there)
-
-    def results(self, taken: Sequence[IntArray]) -> IntArray:
-        """How many beats it gives, in the end, of as many as it has taken of each stream."""
-        return given(self, int(taken[0][-1]))[taken[0]]
-
-    def quiet(self) -> int:
-        """For how many cycles at least nothing happens at its output, if no beat comes in and none is taken from it."""
-        return 0 if self.valid else LONG
-
-    def skip(self, cycles: int) -> None:
-        """Lets so many quiet cycles pass."""
-
-
-class Pipeline(Part):
-    """Registers in a row that all stop when the output stalls; every ``words``-th beat that goes in comes out.
-
-    ``rigid``: they stop then even where there is nothing to offer.
-    """
-
-    def __init__(self, stages: int, words: int, rigid: bool) -> None:
-        self.words, self.word, self.rigid = words, 0, rigid
-        self.stages = stages
-        self.flight = 0  # bit i: whether register i holds something
-
-    @property
-    def valid(self) -> bool:  # type: ignore[override]
-        return self.flight >> (self.stages - 1) == 1
-
-    def ready(self, out_ready: bool) -> bool:
-        return out_ready or not (self.rigid or self.valid)
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        if not self.ready(out_ready):
-            return
-        ends = arrives and self.word == self.words - 1
-        self.word = (self.word + arrives) % self.words
-        self.flight = (self.flight << 1 | ends) & ((1 << self.stages) - 1)
-
-    def quiet(self) -> int:
-        return LONG if self.valid or not self.flight else self.stages - self.flight.bit_length()
-
-    def quiet_while(self, issuing: bool) -> int:
-        """:meth:`quiet` where something goes in every cycle, or nothing: until a row of it ends, too."""
-        quiet = self.quiet()
-        return min(quiet, self.words - 1 - self.word) if issuing and not self.valid else quiet
-
-    def skip(self, cycles: int) -> None:
-        self.flight <<= 0 if self.valid else cycles
-
-
-class StoredCore(Part):
-    """Stores frames in two banks, and computes one while the next one arrives."""
-
-    def __init__(self, words: int, groups: int, stages: int, rigid: bool, row: int | None = None) -> None:
-        self.words, self.frame = words, words * groups
-        self.pipeline = Pipeline(stages, words if row is None else row, rigid)
-        self.full = [False, False]
-        self.write_bank = self.read_bank = self.written = self.issued = 0
-
-    @property
-    def valid(self) -> bool:  # type: ignore[override]
-        return self.pipeline.valid
-
-    def ready(self, out_ready: bool) -> bool:
-        return not self.full[self.write_bank]
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        issues = self.full[self.read_bank] and self.pipeline.ready(out_ready)
-        self.pipeline.clock(issues, out_ready)
-        if arrives:
-            self.written += 1
-            if self.written == self.words:
-                self.full[self.write_bank], self.written = True, 0
-                self.write_bank ^= 1
-        if issues:
-            self._issue(1)
-
-    def _issue(self, count: int) -> None:
-        self.issued += count
-        if self.issued == self.frame:
-            self.full[self.read_bank], self.issued = False, 0
-            self.read_bank ^= 1
-
-    def quiet(self) -> int:
-        return self.pipeline.quiet_while(issuing=self.full[self.read_bank])
-
-    def skip(self, cycles: int) -> None:
-        if self.full[self.read_bank] and not self.valid:
-            self.pipeline.word += cycles
-            self._issue(cycles)
-        self.pipeline.skip(cycles)
-
-
-class WindowCore(Part):
-    """Reads windows from a ring, while beats arrive in it as far as there is room; ``groups`` results for each window."""
-
-    def __init__(self, ring: Ring, words: int, groups: int, stages: int, rigid: bool) -> None:
-        self._ring, self.window = ring, words * groups
-        self.pipeline = Pipeline(stages, words, rigid)
-        self.held, self.behind = ring.start, 0  # from the window's base to the newest beat; frames read less those complete
-        self.arrived = self.read = self.x = self.y = 0
-
-    @property
-    def valid(self) -> bool:  # type: ignore[override]
-        return self.pipeline.valid
-
-    @property
-    def available(self) -> bool:
-        """Whether all of the window is there."""
-        return self.held >= self._ring.span or self.behind < 0
-
-    def ready(self, out_ready: bool) -> bool:
-        return self.held < self._ring.depth
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        issues = self.available and self.pipeline.ready(out_ready)
-        self.pipeline.clock(issues, out_ready)
-        if arrives:
-            self.held += 1
-            self.arrived += 1
-            if self.arrived == self._ring.frame:
-                self.arrived, self.behind = 0, self.behind - 1
-        if issues:
-            self._issue(1)
-
-    def _issue(self, count: int) -> None:
-        self.read += count
-        if self.read < self.window:
-            return
-        rows, columns = self._ring.places
-        jump = self._ring.jump
-        self.read, self.x = 0, self.x + 1
-        if self.x < columns:
-            self.held -= jump.window
-            return
-        self.x, self.y = 0, self.y + 1
-        if self.y < rows:
-            self.held -= jump.row
-            return
-        self.y = 0
-        self.held -= jump.frame
-        self.behind += 1
-
-    def quiet(self) -> int:
-        return self.pipeline.quiet_while(issuing=self.available)
-
-    def skip(self, cycles: int) -> None:
-        if self.available and not self.valid:
-            self.pipeline.word += cycles
-            self._issue(cycles)
-        self.pipeline.skip(cycles)
-
-
-class Queue(Part):
-    """A part whose results wait in a queue of eight, and which stops by a register."""
-
-    def __init__(self, part: Part) -> None:
-        self.part, self.held, self.arrives, self.accept = part, 0, False, True
-
-    @property
-    def valid(self) -> bool:  # type: ignore[override]
-        return self.held > 0
-
-    def ready(self, out_ready: bool) -> bool:
-        return self.part.ready(self.accept)
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        push = self.accept and self.part.valid
-        self.part.clock(arrives, self.accept)
-        self.accept = self.held <= 5
-        self.held += self.arrives - (self.valid and out_ready)
-        self.arrives = push
-
-    def quiet(self) -> int:
-        if self.arrives or self.accept != (self.held <= 5) or (self.accept and self.part.valid):
-            return 0
-        return self.part.quiet() if self.accept else LONG
-
-    def skip(self, cycles: int) -> None:
-        if self.accept:
-            self.part.skip(cycles)
-
-
-class StreamRegister(Part):
-    """Two places, so that neither side waits for the other in the same cycle."""
+    give: Offer  # a beat to the part behind
+    tells: list[Tell]  # the parts before
+    desk: Desk
 
     def __init__(self) -> None:
-        self.spare = False
+        self.waits: int | None = None  # the beat that is not answered yet: from when on it can be taken
 
-    def ready(self, out_ready: bool) -> bool:
-        return not self.spare
+    def offer(self, cycle: int) -> int | None:
+        """Where one stream comes in: see :data:`Offer`."""
+        raise NotImplementedError
 
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        if out_ready or not self.valid:
-            self.valid, self.spare = arrives or self.spare, False
-        elif not self.spare:
-            self.spare = arrives
+    def offers(self) -> list[Offer]:
+        """Of each stream in, what is called for a beat."""
+        return [self.offer]
 
-    def quiet(self) -> int:
-        return LONG
+    def taken(self, cycle: int) -> None:
+        """What was offered to the part behind, and not answered, is taken in ``cycle``."""
+        raise NotImplementedError
 
+    def connect(self, give: Offer) -> Tell:
+        """Puts a part behind this one; gives what is to be told about its beats."""
+        self.give = give
+        return self.taken
 
-class Regrouping(Part):
-    """An :class:`~creator.schedule.plan.Adapter`."""
+    def wake(self) -> None:
+        """Answers the beat that waits, if that can be done by now."""
+        if self.waits is not None:
+            cycle, self.waits = self.waits, None
+            answer = self.offer(cycle)
+            if answer is not None:
+                self.desk.append((self.tells[0], answer))
 
-    def __init__(self, adapter: Adapter) -> None:
-        self.adapter, self.beat, self.pending = adapter, 0, 0
-
-    @property
-    def valid(self) -> bool:  # type: ignore[override]
-        return self.pending > 0
-
-    def ready(self, out_ready: bool) -> bool:
-        return self.pending == 0 or (self.pending == 1 and out_ready)
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        self.pending -= self.valid and out_ready
-        if arrives:
-            adapter, place = self.adapter, self.beat * self.adapter.input % self.adapter.output
-            last = self.beat == beats(adapter.size, adapter.input) - 1
-            held = place + (adapter.remainder if last else adapter.input)
-            self.pending = beats(held, adapter.output) if last else held // adapter.output
-            self.beat = 0 if last else self.beat + 1
-
-    def quiet(self) -> int:
-        return LONG
+    def memory(self) -> Iterator[int]:
+        """After a frame: the cycles on which it depends when those to come are taken."""
+        yield from ()
 
 
-class Fifo(Part):
-    """A queue: ``words`` beats in a memory, which is read into two registers behind it.
+class Lined(Part):
+    """A part that ends in a line."""
 
-    ``most`` is the number of words that would have been enough so far.
-    """
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self.line = line
+        line.wake = self.wake
 
-    def __init__(self, words: int) -> None:
-        self.words, self.held = words, 0
-        self.fetched = self.full = False
-        self.most = 0
+    def connect(self, give: Offer) -> Tell:
+        self.line.give = give
+        return self.line.taken
 
-    def ready(self, out_ready: bool) -> bool:
-        return not self.full
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        gives = out_ready or not self.valid
-        reads = gives or not self.fetched
-        self.most = max(self.most, self.held + 1) if arrives else self.most
-        fetched = self.held > 0
-        if gives:
-            self.valid = self.fetched
-        if reads:
-            self.fetched = fetched
-        self.held += arrives - (reads and fetched)
-        self.full = self.held == self.words
-
-    def quiet(self) -> int:
-        moves = (self.fetched and not self.valid) or (self.held > 0 and not self.fetched)
-        return 0 if moves or self.full != (self.held == self.words) else LONG
+    def memory(self) -> Iterator[int]:
+        return self.line.memory()
 
 
-class Together(Pipeline):
-    """A pipeline that takes a beat of every stream in the same cycle."""
+class Pipeline(Lined):
+    """Registers in a row; every ``words``-th beat that goes in comes out."""
 
-    def readies(self, valids: Sequence[bool], out_ready: bool) -> list[bool]:
-        enable = self.ready(out_ready)
-        return [enable and all(other for j, other in enumerate(valids) if j != i) for i in range(len(valids))]
+    def __init__(self, line: Line, words: int = 1) -> None:
+        super().__init__(line)
+        self.words, self.word = words, 0
 
-    def take(self, moves: Sequence[bool], out_ready: bool) -> None:
-        self.clock(moves[0], out_ready)
-
-    def taken(self, there: Sequence[IntArray]) -> list[IntArray]:
-        return [np.minimum.reduce(list(there))] * len(there)
-
-    def results(self, taken: Sequence[IntArray]) -> IntArray:
-        return taken[0]
-
-
-class Turns(Pipeline):
-    """A pipeline that takes ``runs[0]`` beats of the first stream, then ``runs[1]`` of the second, and so on in turn."""
-
-    def __init__(self, runs: tuple[int, int]) -> None:
-        super().__init__(1, 1, rigid=False)
-        self.runs, self.turn, self.place = runs, 0, 0
-
-    def readies(self, valids: Sequence[bool], out_ready: bool) -> list[bool]:
-        enable = self.ready(out_ready)
-        return [enable and self.turn == 0, enable and self.turn == 1]
-
-    def take(self, moves: Sequence[bool], out_ready: bool) -> None:
-        arrives = moves[self.turn]
-        self.clock(arrives, out_ready)
-        self.place += arrives
-        if self.place == self.runs[self.turn]:
-            self.place, self.turn = 0, 1 - self.turn
-
-    def taken(self, there: Sequence[IntArray]) -> list[IntArray]:
-        (a, b), (first, second) = self.runs, there
-        # Whole rounds, and what comes after them: of the second only where the run of the first is complete.
-        rounds = np.minimum(first // a, second // b)
-        left = np.minimum(first - rounds * a, a)
-        return [rounds * a + left, rounds * b + np.where(left == a, np.minimum(second - rounds * b, b), 0)]
-
-    def results(self, taken: Sequence[IntArray]) -> IntArray:
-        return taken[0] + taken[1]
+    def offer(self, cycle: int) -> int | None:
+        line = self.line
+        if line.stops or cycle >= line.known:
+            cycle = line.enter(cycle)
+            if cycle >= line.known:
+                self.waits = cycle
+                return None
+        self.word += 1
+        if self.word == self.words:
+            self.word = 0
+            line.put(cycle - line.lost + line.stages)
+        return cycle
 
 
 class Sieve(Pipeline):
-    """A pipeline in which of every ``run`` beats those from ``start`` to ``stop - 1`` go on."""
+    """One register; of every ``run`` beats those from ``start`` to ``stop - 1`` go on."""
 
     def __init__(self, start: int, stop: int, run: int) -> None:
-        super().__init__(1, 1, rigid=False)
-        self.kept, self.run, self.place = (start, stop), run, 0
+        super().__init__(Line(1), run)
+        self.start, self.stop = start, stop
 
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        start, stop = self.kept
-        if self.ready(out_ready):
-            self.flight = int(arrives and start <= self.place < stop)
-            self.place = (self.place + arrives) % self.run
+    def offer(self, cycle: int) -> int | None:
+        line = self.line
+        cycle = line.enter(cycle)
+        if cycle >= line.known:
+            self.waits = cycle
+            return None
+        if self.start <= self.word < self.stop:
+            line.put(cycle - line.lost + 1)
+        self.word = (self.word + 1) % self.words
+        return cycle
 
 
-def given(part: Part, count: int) -> IntArray:
-    """How many beats ``part``, which has one stream in, gives of a frame of which it has taken 0, 1, ... ``count`` beats."""
-    part, total = copy.deepcopy(part), 0
-    found = np.zeros(count + 1, dtype=np.int64)
-    for taken in range(1, count + 1):
-        waits = True
-        while waits or part.valid or part.quiet() < LONG:
-            if not waits and not part.valid:
-                part.skip(part.quiet())
-            moves = waits and part.ready(True)
-            total += part.valid
-            part.clock(moves, True)
-            waits = waits and not moves
-        found[taken] = total
-    return found
+class Reader(Lined):
+    """Reads windows of the beats that it holds, while beats arrive as far as there is room.
+
+    Args:
+        line: behind what is read.
+        frame: beats that arrive.
+        needs: of each of a frame's windows, in order, the beat with which all of it is there.
+        frees: how many of the frame's beats are not needed any more once it has been read.
+        room: for how many beats behind those there is room.
+        step, count: reading a window takes ``count * step`` cycles in which the line moves; a beat goes out every ``step``.
+    """
+
+    def __init__(
+        self, line: Line, frame: int, needs: Sequence[int], frees: Sequence[int], room: int, step: int, count: int
+    ) -> None:
+        super().__init__(line)
+        self.frame, self.needs, self.frees, self.room = frame, needs, frees, room
+        self.step, self.count = step, count
+        # Where padding is wide, a window may need again what the one before it did not.
+        self.grows = all(after >= before for before, after in itertools.pairwise((0, *frees)))
+        self.place = self.begin = self.window = 0  # beats; those before this frame; windows of it that are there
+        self.free = self.read = self.done = 0  # beats not needed; windows of a frame that were read; beats of those before it
+        self.ready: deque[int] = deque()  # from when on windows can be read
+        self.end, self.reads = -1, False  # the line's time at the last one's end, and whether its cycle is not known yet
+        self.ends: deque[tuple[int, int]] = deque()  # those that are known, and what is not needed then
+
+    def offer(self, cycle: int) -> int | None:
+        ends, least = self.ends, self.place + 1 - self.room
+        while ends and (ends[0][0] < cycle or self.free < least):
+            end, self.free = ends.popleft()
+            if end >= cycle:
+                cycle = end + 1
+        if self.free < least or not (self.grows or self._read_before(cycle)):
+            self.waits = cycle
+            return None
+        place = self.place - self.begin
+        self.place += 1
+        needs, window = self.needs, self.window
+        if window < len(needs) and needs[window] == place:
+            while window < len(needs) and needs[window] == place:
+                self.ready.append(cycle + 1)
+                window += 1
+            self.window = window
+            self._read()
+        if place + 1 == self.frame:
+            self.begin, self.window = self.place, 0
+        return cycle
+
+    def _read_before(self, cycle: int) -> bool:
+        """Whether it is known what was read before ``cycle``."""
+        return not (self.reads or self.ready) or self.line.known >= cycle
+
+    def _read(self) -> None:
+        """Reads what is there, as far as it is known when."""
+        line, ready, step, count = self.line, self.ready, self.step, self.count
+        while ready and (not self.reads or self._ended()):
+            cycle = line.enter(ready[0])
+            if cycle >= line.known:
+                ready[0] = cycle
+                return
+            ready.popleft()
+            u = max(cycle - line.lost, self.end + 1)
+            self.end, self.reads = u + step * count - 1, True
+            line.put(u + step - 1 + line.stages, step, count)
+            self._ended()
+
+    def _ended(self) -> bool:
+        """Whether it is known when the last window's end was, which is noted then."""
+        cycle = self.line.cycle_of(self.end)
+        if cycle >= self.line.known:
+            return False
+        self.ends.append((cycle, self.done + self.frees[self.read]))
+        self.reads = False
+        self.read += 1
+        if self.read == len(self.frees):
+            self.read, self.done = 0, self.done + self.frame
+        return True
+
+    def wake(self) -> None:
+        if self.reads:
+            self._ended()
+        self._read()
+        super().wake()
+
+    def memory(self) -> Iterator[int]:
+        yield from super().memory()
+        yield self.end + self.line.lost
+        yield from (end for end, _ in self.ends)
+
+
+def stored_core(line: Line, words: int, groups: int, row: int | None = None) -> Reader:
+    """Stores frames of ``words`` beats in two banks, and reads one ``groups`` times while the next one arrives; a beat goes out
+    for every ``row`` of them, or for every frame."""
+    step = words if row is None else row
+    return Reader(line, words, [words - 1], [words], 2 * words, step, words * groups // step)
+
+
+def window_core(line: Line, ring: Ring, words: int, groups: int) -> Reader:
+    """Reads windows from a ring; ``groups`` results for each, of ``words`` beats."""
+    rows, columns = ring.places
+    needs, frees = list[int](), list[int]()
+    free = newest = 0
+    for window in range(rows * columns):
+        newest = max(newest, min(free - ring.start + ring.span, ring.frame) - 1)
+        free += (
+            ring.jump.window if (window + 1) % columns else ring.jump.row if window + 1 < rows * columns else ring.jump.frame
+        )
+        needs.append(newest)
+        frees.append(free)
+    return Reader(line, ring.frame, needs, frees, ring.depth - ring.start, words, groups)

@@ -205,18 +205,20 @@ class Plan:
         return {name: tuple(places) for name, places in found.items()}
 
     @cached_property
-    def interval(self) -> int:
-        """Clock cycles from one sample to the next in steady state: those of the slowest core, or a few more."""
-        from creator.schedule.timeline import steady_interval
+    def _rhythm(self) -> tuple[int, int]:
+        from creator.schedule.timeline import rhythm
 
-        return steady_interval(self)
+        return rhythm(self)
 
-    @cached_property
+    @property
     def latency(self) -> int:
         """Clock cycles from the one that takes a sample's first beat to the one that gives its last result."""
-        from creator.schedule.timeline import latency
+        return self._rhythm[0]
 
-        return latency(self)
+    @property
+    def interval(self) -> int:
+        """Clock cycles from one sample to the next in steady state: those of the slowest core, or a few more."""
+        return self._rhythm[1]
 
     def verify(self) -> Plan:
         """Checks the graph, and that the cores are its nodes that need hardware, wired as the graph is, and that the streams

@@ -2,123 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from creator.ops.axis import Axis, PoolAxis, RepeatAxis, SpreadAxis
-from creator.schedule.movement import LONG, Part
+from creator.schedule.lines import LONG, Line
+from creator.schedule.movement import Lined, Part
 
 
-class Sweep(Part):
-    """Registers in a row that all stop when the output stalls, and counters of a beat's place before them."""
+class Sweep(Lined):
+    """A line into which, after some of the beats, more goes that does not come from outside; the next beat waits for that.
 
-    def __init__(self, axis: Axis) -> None:
-        self._axis = axis
-        self.beat = self.position = 0
-        self.stages = [False] * axis.stages
+    Args:
+        stages: of the line.
+        gives: of each beat that comes, in turn, whether one goes out for it.
+        more: of each, how many go out after it.
+    """
 
-    @property
-    def valid(self) -> bool:  # type: ignore[override]
-        return self.stages[-1]
+    def __init__(self, stages: int, gives: list[bool], more: list[int]) -> None:
+        super().__init__(Line(stages))
+        self.gives, self.more = gives, more
+        self.place = self.next = 0  # in these lists; the line's time from which on a beat can come
 
-    def moves(self, out_ready: bool) -> bool:
-        """Whether the registers do not stop."""
-        return out_ready or not self.valid
+    def offer(self, cycle: int) -> int | None:
+        line = self.line
+        cycle = line.enter(cycle)
+        u = cycle - line.lost
+        if u < self.next:
+            u = self.next
+            cycle = line.cycle_of(u)
+        if cycle >= line.known:
+            self.waits = cycle
+            return None
+        place = self.place
+        more = self.more[place]
+        self.next = u + 1 + more
+        u += line.stages
+        if self.gives[place]:
+            line.put(u)
+        if more:
+            line.put(u + 1, 1, more)
+        place += 1
+        self.place = place if place < len(self.gives) else 0
+        return cycle
 
-    def advance(self, positions: int) -> None:
-        """To the next beat of so many positions."""
-        self.beat += 1
-        if self.beat == self._axis.inner:
-            self.beat, self.position = 0, (self.position + 1) % positions
-
-
-class Pooling(Sweep):
-    """A :class:`PoolAxis`: takes a beat a cycle, but none for what remains after a run's last one."""
-
-    _axis: PoolAxis
-
-    @property
-    def flushes(self) -> bool:
-        """Whether it gives what remains."""
-        return self.position >= self._axis.length
-
-    def ready(self, out_ready: bool) -> bool:
-        return self.moves(out_ready) and not self.flushes
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        if not self.moves(out_ready):
-            return
-        steps = arrives or self.flushes
-        self.stages = [steps and self._axis.gives[self.position], *self.stages[:-1]]
-        if steps:
-            self.advance(len(self._axis.gives))
-
-    def quiet(self) -> int:
-        return 0 if any(self.stages) or self.flushes else LONG
+    def memory(self) -> Iterator[int]:
+        yield from super().memory()
+        yield self.next + self.line.lost
 
 
-class Repeating(Sweep):
-    """A :class:`RepeatAxis`: takes a position's beats, and then gives them again."""
-
-    _axis: RepeatAxis
-
-    def ready(self, out_ready: bool) -> bool:
-        return self.moves(out_ready) and self.position == 0
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        if not self.moves(out_ready):
-            return
-        steps = arrives or self.position > 0
-        self.stages = [steps, *self.stages[:-1]]
-        if steps:
-            self.advance(self._axis.times)  # the turn takes the place of a position
-
-    def quiet(self) -> int:
-        return 0 if any(self.stages) or self.position > 0 else LONG
-
-
-class Spreading(Sweep):
+class Spreading(Lined):
     """A :class:`SpreadAxis`: holds a beat until its place comes. A run begins once its first beat is there."""
 
-    _axis: SpreadAxis
-
     def __init__(self, axis: SpreadAxis) -> None:
-        super().__init__(axis)
-        self.stages = [False]
-        self.held = False
+        super().__init__(Line(1))
+        inner = axis.inner
+        between = [0] * (inner - 1) + [(axis.step - 1) * inner]
+        # Of each beat of a run, how many go out before it that are not from outside, and how many after it.
+        self.before = [axis.before * inner] + [0] * (axis.length * inner - 1)
+        self.after = between * (axis.length - 1) + [0] * (inner - 1) + [axis.after * inner]
+        self.place = 0
+        self.next = 0  # the line's time from which on something can go out
+        self.held: int | None = None  # the beat that is held, if it is not known when its place comes: from when on that can be
+        self.begun = False  # whether what goes before it has gone
+        self.left = -LONG  # when the last one went
 
-    @property
-    def waits(self) -> bool:
-        """Whether what comes next needs the beat that is held."""
-        return self._axis.inside(self.position) or (self.position == 0 and self.beat == 0)
+    def offer(self, cycle: int) -> int | None:
+        if self.held is not None:
+            self.waits = cycle
+            return None
+        cycle = max(cycle, self.left)
+        self.held = cycle + 1
+        self._go()
+        return cycle
 
-    def steps(self, out_ready: bool) -> bool:
-        """Whether a beat goes to the output's register."""
-        return self.moves(out_ready) and (self.held or not self.waits)
+    def _go(self) -> None:
+        """Lets out the beat that is held, as far as it is known when."""
+        line = self.line
+        if self.held is None:
+            return
+        if not self.begun:
+            self.held = line.enter(self.held)
+            if self.held >= line.known:
+                return
+            u, before = max(self.held - line.lost, self.next), self.before[self.place]
+            if before:
+                line.put(u + 1, 1, before)
+            self.next, self.begun = u + before, True
+        cycle = line.cycle_of(self.next)
+        if cycle >= line.known:
+            return
+        after = self.after[self.place]
+        line.put(self.next + 1, 1, 1 + after)
+        self.next += 1 + after
+        self.left, self.held, self.begun = cycle, None, False
+        self.place = (self.place + 1) % len(self.after)
 
-    def takes(self, out_ready: bool) -> bool:
-        """Whether that is the one that is held."""
-        return self.steps(out_ready) and self._axis.inside(self.position)
+    def wake(self) -> None:
+        self._go()
+        super().wake()
 
-    def ready(self, out_ready: bool) -> bool:
-        return not self.held or self.takes(out_ready)
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        steps, takes, moves = self.steps(out_ready), self.takes(out_ready), self.moves(out_ready)
-        if moves:
-            self.stages = [steps]
-        self.held = arrives or (self.held and not takes)
-        if steps:
-            self.advance(self._axis.positions)
-
-    def quiet(self) -> int:
-        return 0 if self.valid or self.held or not self.waits else LONG
+    def memory(self) -> Iterator[int]:
+        yield from super().memory()
+        yield from (self.next + self.line.lost, self.left)
 
 
 def moves_of(axis: Axis) -> Part:
     """The part that moves beats as the axis's entity does."""
     match axis:
         case PoolAxis():
-            return Pooling(axis)
+            gives = [gives for gives in axis.gives[: axis.length] for _ in range(axis.inner)]
+            return Sweep(axis.stages, gives, [0] * (len(gives) - 1) + [axis.flush * axis.inner])
         case RepeatAxis():
-            return Repeating(axis)
+            more = [0] * (axis.inner - 1) + [(axis.times - 1) * axis.inner]
+            return Sweep(axis.stages, [True] * axis.inner, more)
         case SpreadAxis():
             return Spreading(axis)
     raise AssertionError(axis)

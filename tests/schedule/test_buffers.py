@@ -14,12 +14,13 @@ from creator.ops import Concatenate, Slice, TensorType
 from creator.passes import LOWER, run_passes
 from creator.schedule import Plan, schedule
 from creator.schedule.buffers import never_full
-from creator.schedule.timeline import Streams, frame_ends, steady_interval
+from creator.schedule.timeline import frame_ends, steady_interval
 from tests.cases import add as sums
 from tests.cases import concatenate as concatenations
 from tests.cases import multiply as products
 from tests.graph.branches import add, joined
 from tests.graph.chains import linear, quantize
+from tests.schedule.cycles.streams import Streams
 
 F = FixedPoint
 
