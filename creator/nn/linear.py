@@ -27,6 +27,8 @@ class Linear(Weighted, torch.nn.Linear):
             :class:`~creator.nn.weighted.Weighted`.
     """
 
+    channel_axis = -1
+
     def __init__(
         self,
         in_features: int,

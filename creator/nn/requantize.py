@@ -103,8 +103,8 @@ class Requantizer:
         """Codes minus zero point, in float64, of input values; refused where they are not on the input's grid."""
         return codes_less_zero(x, self.input)
 
-    def outputs(self, sums: IntArray) -> IntArray:
-        """Output codes of sums of shape (batch, channels, ...)."""
+    def outputs(self, sums: IntArray, axis: int = 1) -> IntArray:
+        """Output codes of sums whose channels lie along ``axis``."""
         factors, shift = self.multiplier
         largest = int(np.abs(sums).max()) if sums.size else 0
         if largest * max(factors) >= 1 << PRODUCT_BITS:
@@ -112,7 +112,7 @@ class Requantizer:
                 f"its sums times a multiplier of {self.bits} bits exceed 63 bits", hint="use fewer multiplier_bits"
             )
         shape = [1] * sums.ndim
-        shape[1] = len(factors)
+        shape[axis] = len(factors)
         units = rescale(sums, np.array(factors, dtype=np.int64).reshape(shape), shift, self.rounding)
         return np.clip(units + zero_of(self.output), self.output.min_code, self.output.max_code)
 
@@ -125,12 +125,17 @@ class Requantizer:
 
 
 def requantized(
-    product: Product, requantizer: Requantizer, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    product: Product,
+    requantizer: Requantizer,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    axis: int = 1,
 ) -> torch.Tensor:
-    """The output values, in float64, of a layer between arbitrary scales; without a gradient."""
+    """The output values, in float64, of a layer between arbitrary scales whose channels lie along ``axis``; no gradient."""
     with torch.no_grad():
         codes = torch.from_numpy(requantizer.weights(weight)).to(x.device)
         biases = None if bias is None else torch.from_numpy(requantizer.biases(bias)).to(x.device)
         sums = exact_sum(product, requantizer.inputs(x), codes, biases)
-        y = requantizer.outputs(sums.cpu().numpy().astype(np.int64))
+        y = requantizer.outputs(sums.cpu().numpy().astype(np.int64), axis)
         return torch.from_numpy(requantizer.output.from_integers(y)).to(x.device)

@@ -65,7 +65,8 @@ class Weighted(torch.nn.Module):
     """``quantize(product(x, quantize(weight)) + quantize(bias))``: the sum is exact, and rounded once, at the output.
 
     A mixin before a ``torch.nn`` layer, which owns the parameters. They stay in floating point; the forward pass uses their
-    quantized values (to nearest even, saturating). Output channels are axis 1 of the output, and axis 0 of the weight.
+    quantized values (to nearest even, saturating). Output channels are axis 1 of the output, of a fully connected layer the
+    last one, and axis 0 of the weight.
 
     Args:
         weight: format of the weights, or a quantizer that observes or learns it.
@@ -84,6 +85,8 @@ class Weighted(torch.nn.Module):
     bias: torch.nn.Parameter | None
     where = ""
     """The layer's module path, for errors, as far as it is known."""
+    channel_axis = 1
+    """Of the output, along which its channels lie."""
 
     def _init_formats(
         self,
@@ -281,7 +284,8 @@ class Weighted(torch.nn.Module):
             return self._soft(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
         if not all(isinstance(fmt, FixedPoint) for fmt in formats):
             soft = self._soft(x.double(), weight.double(), None if bias is None else bias.double())
-            return with_gradient_of(soft, requantized(self.product, self._requantizer(formats), x, weight, bias))
+            exact = requantized(self.product, self._requantizer(formats), x, weight, bias, self.channel_axis)
+            return with_gradient_of(soft, exact)
         weight, bias = self.quantized(weight, bias, training=False)
         return self.finish(exact_sum(self.product, x, weight, bias), x.dtype, training=False)
 

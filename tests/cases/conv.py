@@ -57,6 +57,14 @@ def scaled(
     return make
 
 
+def rowwise() -> torch.nn.Module:
+    """A fully connected layer over the last axis, as many rows as outputs, between arbitrary scales."""
+    entry = Affine(0.05, -3, 8)
+    layer = nn.Linear(4, 2, weight=Affine((0.02, 0.17), 0, 6, axis=0), output=Affine(0.11, 2, 8))
+    layer.input_format = entry
+    return sequential(nn.Quantize(entry), layer)
+
+
 CASES = [
     conv("3 x 3", (2, 5, 6), 3, 3),
     conv("3 x 3, padded", (2, 5, 4), 3, 3, padding=1),
@@ -111,6 +119,7 @@ CASES = [
     Case("normalised, strided, grouped, flattened", normalised, (1, 7, 8)),
     Case("affine, zero point in the padding", scaled(Affine(0.05, 7, 8, signed=False), Affine(0.02, 0, 6),
          Affine(0.11, 3, 8, signed=False), nn.Conv2d, (2, 4, 3)), (2, 4, 3)),
+    Case("affine, a scale for each output over the last axis", rowwise, (2, 3, 4)),
     Case("affine, a scale for each channel, 1-D", scaled(Affine(0.05, -3, 8), Affine((0.02, 0.011, 0.3), 0, 6, axis=0),
          Affine(0.11, 0, 8), nn.Conv1d, (2, 6)), (2, 6)),
 ]  # fmt: skip
