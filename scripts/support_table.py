@@ -60,7 +60,7 @@ ROWS = [
         ("linear", "conv"), ("trains only", "floats as a type of HLS; no blocks", "no: integers only", "HGQ2's floats, as constants; no blocks", NO)),
     Row(("ConvTranspose1d", "ConvTranspose2d"), "", "all; padding up to `dilation * (kernel_size - 1)`", "as a convolution", "zeros between pixels, then a convolution", "of the convolution over them",
         ("pad", "conv"), (NO, NO, "2-D, groups 1", NO, NO)),
-    Row(("BatchNorm1d", "BatchNorm2d"), "", "directly after `Linear` or a convolution; with running statistics", "", "none: folded", "",
+    Row(("BatchNorm1d", "BatchNorm2d"), "", "all; anywhere; with running statistics", "as a convolution", "none after `Linear` or a convolution: folded; elsewhere a depthwise convolution with a kernel of one", "N where it is not folded",
         ("linear", "conv"), ("folded, as `BatchNormedLinear`", "folded, or a scale and an offset", "into thresholds", "folded, or a scale and an offset", NO)),
     Row(("torch.MaxPool1d", "torch.MaxPool2d", "torch.AdaptiveMaxPool1d", "torch.AdaptiveMaxPool2d"), "`max_pool2d`", "kernel, stride, padding, ceil_mode; no dilation, no indices; adaptive: parts of one size", DIVIDE, "a comparison a lane for each window that is open; one or few rows of partial results", ELEMENTS,
         ("maxpool",), (NO, YES, "yes; stride up to the kernel", YES, "2-D; windows side by side")),

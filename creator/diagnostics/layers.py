@@ -92,7 +92,7 @@ class ProbedWeighted(ProbedLayer):
         self._measure_bias()
 
     def _measure_bias(self) -> None:
-        bias = self.module.bias if self.norm is None else self.norm.folded(self.module)[1]
+        bias = self.module.biases() if self.norm is None else self.norm.folded(self.module)[1]
         if bias is not None and not self.bias.calls:
             self.bias(bias)
 

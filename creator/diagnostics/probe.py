@@ -71,7 +71,7 @@ def _instrumented(model: torch.nn.Module, gradients: bool) -> list[ProbedLayer]:
     layers: dict[torch.nn.Module, ProbedLayer] = {}
     for path, module in list(model.named_modules()):
         path = path or type(module).__name__
-        if isinstance(module, Weighted):
+        if isinstance(module, Weighted) and not (isinstance(module, _BatchNorm) and not module.alone):
             layers[module] = ProbedWeighted(path, module, gradients)
         elif isinstance(module, (Quantize, Lookup, PReLU)):
             layers[module] = ProbedActivation(path, module, gradients)
@@ -84,7 +84,7 @@ def _instrumented(model: torch.nn.Module, gradients: bool) -> list[ProbedLayer]:
             layer.begin_call(args[0])
 
     def normalises(module: torch.nn.Module, args: tuple[Any, ...]) -> None:
-        source = getattr(args[0], "creator_source", None)
+        source = module.layer_before(args[0]) if isinstance(module, _BatchNorm) else None
         if source is not None and not source[0]._norm:
             layer = layers[source[0]]
             assert isinstance(layer, ProbedWeighted)

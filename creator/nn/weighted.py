@@ -203,6 +203,10 @@ class Weighted(torch.nn.Module):
         weight: torch.Tensor = self._parameters["weight"]  # type: ignore[assignment] # attribute access is slow
         return weight
 
+    def biases(self) -> torch.Tensor | None:
+        """The bias that goes with :meth:`rows`."""
+        return self.bias
+
     def product(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """The layer's sum of products, in floating point."""
         raise NotImplementedError
@@ -291,7 +295,7 @@ class Weighted(torch.nn.Module):
 
     def check_formats(self) -> None:
         """Refuses formats that integer arithmetic cannot bring together."""
-        formats = self._eval_formats(self.exact_weight(self.weight))
+        formats = self._eval_formats(self.exact_weight(self.rows()))
         if formats is not None and not all(isinstance(fmt, FixedPoint) for fmt in formats):
             _ = self._requantizer(formats).multiplier
 

@@ -10,6 +10,7 @@ import torch
 
 from creator.batches import first_tensor
 from creator.errors import CreatorError
+from creator.nn.batch_norm import BatchNorm1d, BatchNorm2d
 from creator.nn.lookup import Lookup
 from creator.nn.quantize import Quantize
 from creator.nn.slope import PReLU
@@ -63,10 +64,14 @@ def calibrate(model: torch.nn.Module, loader: Iterable[Any], batches: int | None
 def _calibrating(model: torch.nn.Module) -> Iterator[None]:
     """Layers in the arithmetic of training, everything else as in evaluation; quantizers observe."""
     quantizers = [(path, module) for path, module in model.named_modules() if isinstance(module, Quantizer)]
+    frozen: list[tuple[BatchNorm1d | BatchNorm2d, bool]] = []
     with modes_kept(model):
         for module in model.eval().modules():
             if isinstance(module, (Weighted, Quantize, Lookup, PReLU, Quantizer)):
                 module.training = True
+            if isinstance(module, (BatchNorm1d, BatchNorm2d)):
+                frozen.append((module, module.frozen_stats))
+                module.freeze_stats()
         for path, quantizer in quantizers:
             quantizer.calibrating, quantizer.where = True, path
         try:
@@ -74,3 +79,5 @@ def _calibrating(model: torch.nn.Module) -> Iterator[None]:
         finally:
             for _, quantizer in quantizers:
                 del quantizer.calibrating  # that of the class shows again
+            for norm, before in frozen:
+                norm.freeze_stats(before)

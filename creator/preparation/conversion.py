@@ -40,7 +40,7 @@ def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
     fixed = {
         path: _formats(path, module)
         for path, module in model.named_modules()
-        if isinstance(module, (Weighted, Averaging, nn.Quantize))
+        if isinstance(module, (Weighted, Averaging, nn.Quantize)) and not _folds(module)
     }
     if not inplace:
         model = copy.deepcopy(model)
@@ -66,7 +66,7 @@ def _formats(path: str, module: Any) -> dict[str, Format]:
     try:
         formats: dict[str, Format] = {"output": module.output_format}
         if isinstance(module, Weighted):
-            weight = module.exact_weight(module.weight)
+            weight = module.exact_weight(module.rows())
             formats["weight"] = module.weight_format_of(weight)
         return formats
     except CreatorError as error:
@@ -75,10 +75,16 @@ def _formats(path: str, module: Any) -> dict[str, Format]:
 
 def _fix(module: Any, formats: dict[str, Format]) -> None:
     """Gives a layer its formats; and its bias the one that eval mode used, which training did not round to."""
-    if isinstance(module, Weighted) and module.bias is not None and not module._norm and module._bias_format is None:
-        module._bias_format = module.bias_format_of(module.bias) if module.output_quantizer is not None else None
+    if isinstance(module, Weighted) and not module._norm and module._bias_format is None:
+        bias = module.biases() if module.output_quantizer is not None else None
+        module._bias_format = None if bias is None else module.bias_format_of(bias)
     kept = {"weight": getattr(module, "weight_quantizer", None), "output": module.output_quantizer}
     module.set_formats(**{slot: fmt for slot, fmt in formats.items() if not isinstance(kept[slot], OwnRounding)})
+
+
+def _folds(module: torch.nn.Module) -> bool:
+    """Whether it is a normalisation without formats, which folds into the layer before it where there is one."""
+    return isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)) and not module.alone
 
 
 def _check(layer: Weighted | Averaging | nn.Quantize, path: str) -> None:
@@ -158,5 +164,12 @@ def _calls(
             formats[node] = fixed[path]["output"]
         elif isinstance(module, Joined) or (isinstance(module, Concatenate) and module.quantize is not None):
             formats[node] = fixed[f"{path}.quantize"]["output"]
-        elif isinstance(module, (nn.Lookup, nn.PReLU)):
+        elif isinstance(module, (nn.Lookup, nn.PReLU)) or (_folds(module) and not _after_its_layer(root, node)):
             formats[node] = module.output_format
+
+
+def _after_its_layer(root: torch.nn.Module, node: torch.fx.Node) -> bool:
+    """Whether a normalisation is called with what a layer that it can fold into gives."""
+    before = node.all_input_nodes[0]
+    follows = getattr(root.get_submodule(str(node.target)), "follows", ())
+    return before.op == "call_module" and isinstance(root.get_submodule(str(before.target)), follows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +11,14 @@ import torch
 import torch.nn.functional as F
 
 from creator import nn
+from creator.affine import Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.preparation.config import QConfig
 from creator.quantize import Gradients
+from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.observers import FixedQParamsObserver
 from creator.quantize.quantizer import Quantizer
 
@@ -110,7 +113,7 @@ NORMS: dict[type[torch.nn.Module], type[Any]] = {
     torch.nn.BatchNorm1d: nn.BatchNorm1d,
     torch.nn.BatchNorm2d: nn.BatchNorm2d,
 }
-"""Normalisations, which fold into the layer before them."""
+"""Normalisations, which fold into the layer before them, or become a scale and a bias for each channel."""
 
 
 def _softmax(dim: Any = None, _stacklevel: int = 3, dtype: torch.dtype | None = None) -> nn.Softmax:
@@ -164,12 +167,15 @@ UNCHANGED: tuple[type[torch.nn.Module], ...] = (
 """Modules that keep their input's format, or vanish in hardware."""
 
 
-def normalisation(module: torch.nn.Module) -> Any:
-    """The layer that normalises as ``module`` does, inside the layer before it."""
+def normalisation(module: torch.nn.Module, qconfig: QConfig | None = None, signed: bool | None = None) -> Any:
+    """The layer that normalises as ``module`` does, inside the layer before it; with a ``qconfig`` on its own."""
     assert isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
     if not module.track_running_stats:
         raise CreatorError("it has no running statistics, so its output depends on the batch", hint="track_running_stats=True")
-    made = NORMS[type(module)](module.num_features, module.eps, module.momentum, module.affine, device="meta")
+    formats = {} if qconfig is None else _formats(qconfig, signed)
+    if qconfig is not None and qconfig.bias is not None:
+        formats["bias"] = qconfig.bias
+    made = NORMS[type(module)](module.num_features, module.eps, module.momentum, module.affine, device="meta", **formats)
     return _with_parameters(made, module)
 
 
@@ -194,3 +200,11 @@ def stub(module: torch.nn.Module) -> str:
     name = type(module).__name__
     known = type(module).__module__ in ("torch.ao.quantization.stubs", "creator.nn.stubs")
     return name if known and name in ("QuantStub", "DeQuantStub") else ""
+
+
+def entry_layer(choice: Format | Quantizer) -> torch.nn.Module:
+    """What quantizes the input; of a floating-point format the grid of its numbers first, for hardware takes codes of that."""
+    if isinstance(choice, FloatQuantizer):
+        with contextlib.suppress(CreatorError):  # what has no grid trains, and has no hardware
+            return torch.nn.Sequential(nn.Quantize(choice.grid), nn.Quantize(choice))
+    return nn.Quantize(choice)

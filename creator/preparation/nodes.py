@@ -10,8 +10,10 @@ import torch
 import torch.fx
 import torch.nn.functional as F
 
+from creator.errors import CreatorError
 from creator.preparation.layers import is_unsigned
 from creator.tracing.calls import RELUS
+from creator.tracing.fx import fx_graph, graph_module, modes_kept
 from creator.tracing.joins import PRODUCTS, SUMS, is_join
 from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
 from creator.tracing.parts import NARROWS, SPLITS
@@ -76,3 +78,20 @@ def never_negative(node: torch.fx.Node, modules: Mapping[str, torch.nn.Module]) 
             return True
     source = node.args[0] if node.args else None
     return moves and isinstance(source, torch.fx.Node) and never_negative(source, modules)
+
+
+def traced_in_both_modes(model: torch.nn.Module) -> torch.fx.GraphModule:
+    """``model``, which becomes part of the result, in the arithmetic of training."""
+    if not list(model.children()):
+        model = torch.nn.Sequential(model)
+    with modes_kept(model):
+        # What forward makes of self.training is fixed by tracing; dropout is the one difference that is known what to do with.
+        graphs = [fx_graph(model.train(mode)) for mode in (False, True)]
+    for node in graphs[0].nodes:
+        if node.target in DROPOUTS and (node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True)):
+            raise CreatorError("dropout is on in evaluation, too", node.name, "pass training=self.training, or use nn.Dropout")
+    steps = [[(node.op, node.target) for node in graph.nodes if node.target not in DROPOUTS] for graph in graphs]
+    if steps[0] != steps[1]:
+        what = "its forward does something else in training than in evaluation"
+        raise CreatorError(what, type(model).__name__, "use modules that know their mode, such as torch.nn.Dropout")
+    return graph_module(model, graphs[1])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
+import functools
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +13,6 @@ import torch.fx
 import torch.nn.functional as F
 
 from creator import nn
-from creator.affine import Format
 from creator.errors import CreatorError
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
@@ -25,18 +25,19 @@ from creator.preparation.layers import (
     UNCHANGED,
     WEIGHTED,
     averaging,
+    entry_layer,
     is_own,
     is_unsigned,
     normalisation,
     quantizes,
     stub,
 )
-from creator.preparation.nodes import Kinds, joins_values, never_negative, only_user
+from creator.preparation.nodes import Kinds, joins_values, never_negative, only_user, traced_in_both_modes
 from creator.preparation.target import Target
 from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.calls import CALLS, RELUS
-from creator.tracing.fx import Call, fx_graph, graph_module, modes_kept, module_path, reason
+from creator.tracing.fx import Call, modes_kept, module_path, reason
 from creator.tracing.joins import CONCATENATIONS, operands
 from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
 from creator.tracing.parts import is_branch
@@ -54,12 +55,11 @@ def prepare(
 ) -> torch.fx.GraphModule:
     """A copy of ``model`` that trains with quantization; the model itself is left alone.
 
-    ``Linear``, ``Conv1d`` and ``Conv2d`` become layers of :mod:`creator.nn`, a batch normalisation that follows is fused into
-    them, a ReLU after that becomes an unsigned output; sigmoid, GELU and the like become tables; sums and products of two
-    values are quantized, behind the ReLU that may follow; the values of a concatenation get one format; parts stay; the input
-    is quantized first.
-    Module paths stay as they are, so a floating-point ``state_dict`` loads. Then :func:`creator.calibrate`, train, or both, and
-    :func:`creator.convert`.
+    ``Linear``, ``Conv1d`` and ``Conv2d`` become layers of :mod:`creator.nn`; a batch normalisation that follows is fused into
+    them, elsewhere it becomes a scale and a bias for each channel; a ReLU after that becomes an unsigned output; sigmoid, GELU
+    and the like become tables; sums and products of two values are quantized, behind the ReLU that may follow; the values of a
+    concatenation get one format; parts stay; the input is quantized first. Module paths stay as they are, so a floating-point
+    ``state_dict`` loads. Then :func:`creator.calibrate`, train, or both, and :func:`creator.convert`.
 
     Args:
         model: any module that torch.fx can trace.
@@ -79,7 +79,7 @@ def prepare(
         raise CreatorError("example_input is not a tensor with elements", "prepare", "pass one batch of the input")
     if target is not None and not isinstance(target, Target):
         raise CreatorError(f"target={target!r:.60} is not a Target", "prepare", "pass creator.Target(...) or None")
-    traced = _traced(copy.deepcopy(model))
+    traced = traced_in_both_modes(copy.deepcopy(model))
     modules = list(model.modules())
     if any(isinstance(module, Quantizer) for module in modules) and not any(type(module) in WEIGHTED for module in modules):
         raise CreatorError("the model is prepared already", "prepare", "prepare the floating-point model")
@@ -87,23 +87,6 @@ def prepare(
     preparation.check(example_input)
     preparation.run()
     return traced.train(model.training)
-
-
-def _traced(model: torch.nn.Module) -> torch.fx.GraphModule:
-    """``model``, which becomes part of the result, in the arithmetic of training."""
-    if not list(model.children()):
-        model = torch.nn.Sequential(model)
-    with modes_kept(model):
-        # What forward makes of self.training is fixed by tracing; dropout is the one difference that is known what to do with.
-        graphs = [fx_graph(model.train(mode)) for mode in (False, True)]
-    for node in graphs[0].nodes:
-        if node.target in DROPOUTS and (node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True)):
-            raise CreatorError("dropout is on in evaluation, too", node.name, "pass training=self.training, or use nn.Dropout")
-    steps = [[(node.op, node.target) for node in graph.nodes if node.target not in DROPOUTS] for graph in graphs]
-    if steps[0] != steps[1]:
-        what = "its forward does something else in training than in evaluation"
-        raise CreatorError(what, type(model).__name__, "use modules that know their mode, such as torch.nn.Dropout")
-    return graph_module(model, graphs[1])
 
 
 class _Preparation:
@@ -203,8 +186,9 @@ class _Preparation:
             if qconfig is not None:
                 self._weighted(node, module, qconfig)
         elif type(module) in NORMS:
-            what = "a normalisation must come right after a Linear or a convolution of its kind that is quantized"
-            raise CreatorError(what, path, "move it, remove it, or give the layer before it a QConfig")
+            qconfig = self._qconfig(path, module)
+            if qconfig is not None:
+                self._normalisation(node, module, qconfig)
         elif type(module) in AVERAGING:
             qconfig = self._qconfig(path, module)
             if qconfig is not None:
@@ -248,24 +232,33 @@ class _Preparation:
             except CreatorError as error:
                 raise error.at(str(follower.target)) from None
             last = follower
-        relu = only_user(last)
-        choice = qconfig.activation
-        folds = relu is not None and self._is_relu(relu) and takes(choice, "signed") and self.calls[path] == 1
-        try:
-            layer = WEIGHTED[type(module)](module, qconfig, False if folds else None)
-            if folds and not is_unsigned(layer.output_quantizer):
-                folds, layer = False, WEIGHTED[type(module)](module, qconfig, None)
-        except CreatorError as error:
-            raise CreatorError(error.what, path, error.hint) from None
-        self.first = self.first or qconfig
+        layer = self._rectified(path, last, qconfig, functools.partial(WEIGHTED[type(module)], module, qconfig))
         self._replace(path, layer)
         if norm is not None:
             layer.fuse(norm)
             self._replace(str(last.target), norm)
+
+    def _normalisation(self, node: torch.fx.Node, module: torch.nn.Module, qconfig: QConfig) -> None:
+        """One that folds into no layer, and becomes one itself."""
+        path = str(node.target)
+        self._replace(path, self._rectified(path, node, qconfig, functools.partial(normalisation, module, qconfig)))
+
+    def _rectified(self, path: str, last: torch.fx.Node, qconfig: QConfig, make: Callable[[bool | None], Any]) -> Any:
+        """The layer that ``make`` makes, with an unsigned output in place of a ReLU that follows ``last``."""
+        relu = only_user(last)
+        folds = relu is not None and self._is_relu(relu) and takes(qconfig.activation, "signed") and self.calls[path] == 1
+        try:
+            layer = make(False if folds else None)
+            if folds and not is_unsigned(layer.output_quantizer):
+                folds, layer = False, make(None)
+        except CreatorError as error:
+            raise CreatorError(error.what, path, error.hint) from None
+        self.first = self.first or qconfig
         if folds and relu is not None:
             layer.rectifies = True
             relu.replace_all_uses_with(last)
             self.nodes.erase_node(relu)
+        return layer
 
     def _average(self, path: str, module: torch.nn.Module, qconfig: QConfig) -> None:
         try:
@@ -383,16 +376,8 @@ class _Preparation:
         qconfig = self.mapping.global_qconfig or self.first
         if qconfig is None:
             raise CreatorError("the configuration quantizes no layer", "prepare", "set a global QConfig")
-        self._replace_after(entry, self._free_name("quantize"), _entry(qconfig.make("activation")))
+        self._replace_after(entry, self._free_name("quantize"), entry_layer(qconfig.make("activation")))
 
     def _free_name(self, name: str) -> str:
         taken = {path.split(".")[0] for path in self.modules} | set(vars(self.traced))
         return name if name not in taken else next(f"{name}_{k}" for k in range(1, 10**6) if f"{name}_{k}" not in taken)
-
-
-def _entry(choice: Format | Quantizer) -> torch.nn.Module:
-    """What quantizes the input; of a floating-point format the grid of its numbers first, for hardware takes codes of that."""
-    if isinstance(choice, FloatQuantizer):
-        with contextlib.suppress(CreatorError):  # what has no grid trains, and has no hardware
-            return torch.nn.Sequential(nn.Quantize(choice.grid), nn.Quantize(choice))
-    return nn.Quantize(choice)

@@ -6,9 +6,8 @@ Running for real gives every shape, whatever arithmetic the module does on ``x.s
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.fx
@@ -16,43 +15,32 @@ import torch.nn.functional as F
 
 from creator import ops
 from creator.errors import CreatorError
-from creator.formats import IntArray
 from creator.graph import Builder, Graph
 from creator.nn import ArgMax, BatchNorm1d, BatchNorm2d, MultiThreshold, PReLU, Quantize
 from creator.nn.slots import FloatOutput
 from creator.nn.weighted import Weighted
-from creator.ops import Op, Reshape, TensorType
+from creator.ops import Reshape, TensorType
+from creator.tracing.appending import Appending, Raw
 from creator.tracing.calls import CALLS, called_op
 from creator.tracing.fx import Call, holds_tensors, module_path, reason
 from creator.tracing.joins import JOINS, function_join, is_join, module_join, operands
-from creator.tracing.layout import Value, channels_first, channels_last, flat, natural, permuted, reshaped, rows
+from creator.tracing.layout import Value, channels_last, natural, permuted, reshaped
 from creator.tracing.modules import FUNCTION_HINTS, module_handler
 from creator.tracing.parts import NARROWS, SPLITS, indexed, narrowed, split
 from creator.tracing.pooling import SPATIAL, axes_of
-from creator.tracing.requantized import Context
-from creator.tracing.rows import ARG_MAX, ROWS, along, argmax_arguments
+from creator.tracing.rows import ARG_MAX, ROWS, argmax_arguments
 from creator.tracing.spatial_calls import SPATIAL_CALLS, spatial_call
-from creator.tracing.weighted import CONVOLUTIONS, along_rows, folded_ops, weighted_ops
-
-
-@dataclass(frozen=True)
-class _Raw:
-    """The network's input before ``nn.Quantize`` has given it a format."""
-
-    shape: tuple[int, ...]
-    paths: tuple[str, ...] = ()
-
+from creator.tracing.weighted import CONVOLUTIONS, folded_ops, weighted_ops
 
 RESHAPES = {torch.flatten, torch.reshape, torch.unsqueeze, torch.squeeze, torch.ravel}
 RESHAPES |= {"flatten", "reshape", "view", "unsqueeze", "squeeze", "contiguous", "unflatten", "ravel"}
 PERMUTES = {torch.permute, torch.transpose, torch.swapaxes, torch.movedim, torch.moveaxis}
 PERMUTES |= {"permute", "transpose", "swapaxes", "movedim", "moveaxis"}
-_T = TypeVar("_T")
 NORMS = (BatchNorm1d, BatchNorm2d)
 DROPOUTS = {F.dropout, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout}
 
 
-class Lowering(torch.fx.Interpreter):
+class Lowering(Appending, torch.fx.Interpreter):
     """Lowers one traced module.
 
     Args:
@@ -69,7 +57,7 @@ class Lowering(torch.fx.Interpreter):
         super().__init__(module, graph=graph)
         self.input_shape = input_shape
         self.builder: Builder | None = None
-        self.values: dict[torch.fx.Node, Value | _Raw] = {}
+        self.values: dict[torch.fx.Node, Value | Raw] = {}
         self.parts: dict[torch.fx.Node, list[Value]] = {}
         self.result: str | None = None
 
@@ -88,7 +76,7 @@ class Lowering(torch.fx.Interpreter):
         reads = [source for source in n.all_input_nodes if source in self.values or source in self.parts]
         if n.op == "placeholder":
             if not self.values:
-                self.values[n] = _Raw(self.input_shape)
+                self.values[n] = Raw(self.input_shape)
             return super().run_node(n)
         if n.op == "output":
             self.result = self._output(n)
@@ -127,11 +115,12 @@ class Lowering(torch.fx.Interpreter):
             raise CreatorError("must be called with the one value that comes before it", where)
         source = n.all_input_nodes[0]
         value = self.values[source]
-        if isinstance(value, _Raw) and isinstance(module, Quantize):
+        axes = len(value.shape) + 1
+        if isinstance(value, Raw) and isinstance(module, Quantize):
             self._define_input(n, value, module, where)
         elif isinstance(module, NORMS):
             self._batch_norm(n, module, where)
-        elif isinstance(module, Weighted) and n.users and all(self._is_batch_norm(user) for user in n.users):
+        elif isinstance(module, Weighted) and n.users and all(self._folds(module, user, axes) for user in n.users):
             self.values[n] = value  # the normalisation takes the layer's place
         elif isinstance(module, Weighted):
             self.values[n] = self._weighted(module, lambda context: weighted_ops(module, context), value, (where,))
@@ -154,14 +143,6 @@ class Lowering(torch.fx.Interpreter):
             raise CreatorError(what, where, "put numbers and parameters into a layer from creator.nn")
         return [self._formatted(value, (where,)) for value in found if value is not None]
 
-    def _at(self, where: str, make: Callable[[Builder], _T]) -> _T:
-        """What ``make`` appends; its refusals name ``where``."""
-        assert self.builder is not None
-        try:
-            return make(self.builder)
-        except CreatorError as error:
-            raise error.at(where) from None
-
     def _joined(self, call: Call, where: str) -> Value:
         """A function of several values."""
         try:
@@ -183,96 +164,7 @@ class Lowering(torch.fx.Interpreter):
             return self._at(where, lambda builder: indexed(builder, value, call.args[1], (where,)))
         return self._at(where, lambda builder: narrowed(builder, value, call.args[1:], call.kwargs, (where,)))
 
-    def _with_channels(self, value: Value | _Raw, paths: tuple[str, ...]) -> Value:
-        """``value`` with a node whose last axis has the channels."""
-        value = self._formatted(value, paths)
-        assert self.builder is not None
-        return (channels_last if len(value.shape) > 1 else natural)(self.builder, value, paths)
-
-    def _formatted(self, value: Value | _Raw, paths: tuple[str, ...]) -> Value:
-        """``value``, which must have a format."""
-        if isinstance(value, _Raw):
-            hint = "begin the network with nn.Quantize(FixedPoint(8, 4))"
-            raise CreatorError("its input has no number format", paths[0], hint)
-        return value
-
-    def _add(self, handler: Callable[..., Any], module: torch.nn.Module, value: Value | _Raw, paths: tuple[str, ...]) -> Value:
-        """Appends what ``handler`` makes of ``module``, something elementwise, reading ``value``."""
-        value = self._formatted(value, paths)
-
-        def make(context: Context) -> Sequence[Op]:
-            made = handler(module, context)
-            return [made] if isinstance(made, Op) else made
-
-        return value.renamed(self._append(make, value.name, paths))
-
-    def _along(
-        self, make: Callable[[Context], Any], value: Value | _Raw, dim: object, where: str, keepdim: bool = False
-    ) -> Value:
-        """Appends what treats the rows of a value along an axis."""
-        value = self._formatted(value, (where,))
-        assert self.builder is not None
-        try:
-            return along(self.builder, value, dim, make, (where,), keepdim)
-        except CreatorError as error:
-            raise error.at(where) from None
-
-    def _append(
-        self,
-        make: Callable[[Context], Sequence[Op]],
-        source: str,
-        paths: tuple[str, ...],
-        columns: IntArray | None = None,
-    ) -> str:
-        """Appends operations, one after the other, the first reading ``source``."""
-        assert self.builder is not None
-        try:
-            made = make(Context(self.builder.type_of(source), columns))
-        except CreatorError as error:
-            raise error.at(paths[0]) from None
-        for op in made:
-            source = self.builder.add(op, source, paths)
-        return source
-
-    def _weighted(
-        self, module: Weighted, make: Callable[[Context], Sequence[Op]], value: Value | _Raw, paths: tuple[str, ...]
-    ) -> Value:
-        """Appends a layer with weights: over windows of a value whose channels are last, or over all of a flat one."""
-        value = self._formatted(value, paths)
-        assert self.builder is not None
-        if not isinstance(module, CONVOLUTIONS):
-            if len(value.shape) > 1 and value.shape[-1] == module.weight.shape[1]:
-                name = self._append(lambda context: along_rows(make(context)), rows(self.builder, value, paths), paths)
-                return Value(name, (*value.shape[:-1], len(module.weight)), axes=(0, 1))
-            name, columns = (value.name, None) if len(value.shape) > 1 else flat(self.builder, value, paths)
-            name = self._append(make, name, paths, columns)
-            return Value(name, self.builder.type_of(name).shape)
-        if len(value.shape) == len(module.kernel_size) + 1:
-            value = channels_last(self.builder, value, paths)
-        name = self._append(make, value.name, paths)
-        order = channels_first(len(value.shape))
-        stored = self.builder.type_of(name).shape
-        return Value(name, tuple(stored[axis] for axis in order), order)
-
-    def _spatial(
-        self,
-        make: Callable[[Context], Any],
-        value: Value | _Raw,
-        axes: int | None,
-        paths: tuple[str, ...],
-    ) -> Value:
-        """Appends something that reads pixels of channels, along so many spatial axes, or along one or two."""
-        value = self._formatted(value, paths)
-        if len(value.shape) - 1 not in ((1, 2) if axes is None else (axes,)):
-            what = f"takes values of shape (channels, ...) with {axes or '1 or 2'} more axes, but gets {value.shape}"
-            raise CreatorError(what, paths[0], "input_shape is without the batch, and the channels come first")
-        assert self.builder is not None
-        value = channels_last(self.builder, value, paths)
-        name = self._append(make, value.name, paths)
-        order, stored = channels_first(len(value.shape)), self.builder.type_of(name).shape
-        return Value(name, tuple(stored[axis] for axis in order), order)
-
-    def _windowed(self, call: Call, value: Value | _Raw, result: torch.Tensor, where: str) -> Value | _Raw:
+    def _windowed(self, call: Call, value: Value | Raw, result: torch.Tensor, where: str) -> Value | Raw:
         """A function that pools, pads or upsamples."""
         value = self._formatted(value, (where,))
         try:
@@ -281,7 +173,7 @@ class Lowering(torch.fx.Interpreter):
             raise error.at(where) from None
         return self._reshaped(self._spatial(make, value, axes, (where,)), result, where)
 
-    def _define_input(self, n: torch.fx.Node, raw: _Raw, module: Quantize, where: str) -> None:
+    def _define_input(self, n: torch.fx.Node, raw: Raw, module: Quantize, where: str) -> None:
         try:
             quantizer = module.quantizer
             if isinstance(quantizer, FloatOutput):
@@ -303,31 +195,36 @@ class Lowering(torch.fx.Interpreter):
             value = channels_last(self.builder, value, (where,))  # as the stream has them
         self.values[n] = value
 
-    def _is_batch_norm(self, n: torch.fx.Node) -> bool:
-        return n.op == "call_module" and isinstance(self.fetch_attr(str(n.target)), NORMS)
+    def _folds(self, layer: Weighted, n: torch.fx.Node, axes: int) -> bool:
+        """Whether ``n``, which reads the output of ``layer``, is a normalisation that folds into it."""
+        module = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
+        return isinstance(module, NORMS) and module.takes(layer, axes)
 
     def _batch_norm(self, n: torch.fx.Node, module: BatchNorm1d | BatchNorm2d, where: str) -> None:
         before = n.all_input_nodes[0]
-        layer = self.fetch_attr(str(before.target)) if before.op == "call_module" else None
-        if not isinstance(layer, module.follows):
-            name, names = type(module).__name__, " or ".join(f"creator.nn.{kind.__name__}" for kind in module.follows)
-            raise CreatorError(f"{name} must come right after {names}", where, "move it, or use torch.nn.Identity")
+        found = self._at(where, lambda _: module.layer_before(self.env[before]))
+        if found is None:
+            self.values[n] = self._normalised(module, self.values[before], (where,))
+            return
+        layer, _ = found
+        while before.op != "call_module" or self.fetch_attr(str(before.target)) is not layer:
+            before = before.all_input_nodes[0]  # what gives the very tensor that it gets, as Identity does
         source = self.values[before.all_input_nodes[0]]
         paths = (str(before.target), where)
         self.values[n] = self._weighted(layer, lambda context: folded_ops(layer, module, context), source, paths)
 
-    def _reshaped(self, value: Value | _Raw, result: Any, where: str) -> Value | _Raw:
+    def _reshaped(self, value: Value | Raw, result: Any, where: str) -> Value | Raw:
         if result.ndim < 2 or result.shape[0] != self.BATCH:
             raise CreatorError("mixes the batch with other axes", where, "keep the batch as the first axis")
         shape = tuple(result.shape[1:])
-        if isinstance(value, _Raw):
-            return value if shape == value.shape else _Raw(shape, (*value.paths, where))
+        if isinstance(value, Raw):
+            return value if shape == value.shape else Raw(shape, (*value.paths, where))
         assert self.builder is not None
         if shape == value.shape:
             return value
         return reshaped(self.builder, value, shape, (where,))
 
-    def _permuted(self, call: Call, value: Value | _Raw, where: str) -> Value | _Raw:
+    def _permuted(self, call: Call, value: Value | Raw, where: str) -> Value | Raw:
         """A value with its axes exchanged: which, is seen from what happens to one whose axes all differ."""
         probe = torch.empty([2, 3, 5, 7, 11, 13][: len(value.shape) + 1])
         target = call.target if callable(call.target) else getattr(torch.Tensor, str(call.target))
@@ -385,7 +282,7 @@ class Lowering(torch.fx.Interpreter):
         result = n.args[0]
         value = self.values.get(result) if isinstance(result, torch.fx.Node) else None
         if not isinstance(value, Value):
-            what = "the output has no number format" if isinstance(value, _Raw) else "forward must return one value"
+            what = "the output has no number format" if isinstance(value, Raw) else "forward must return one value"
             raise CreatorError(what, "output", "return the result of the last layer, and begin with nn.Quantize")
         assert self.builder is not None
         return natural(self.builder, value, ("output",)).name

@@ -38,6 +38,17 @@ def folded_ops(layer: Weighted, norm: nn.BatchNorm1d | nn.BatchNorm2d, context: 
     return _made(layer, *norm.folded(layer), context)
 
 
+def scaled_ops(norm: nn.BatchNorm1d | nn.BatchNorm2d, context: Context) -> Made:
+    """A normalisation on its own: a weight and a bias for each channel, over a value whose channels are last."""
+    first, *rest = _made(norm, norm.rows(), norm.biases(), dataclasses.replace(context, columns=None))
+    assert isinstance(first, ops.Linear)
+    if context.columns is not None:  # the channels arrive in another order
+        order = np.argsort(context.columns)
+        first = dataclasses.replace(first, weight=first.weight[order], bias=first.bias[order])
+        rest = [_with_factors(op, order) for op in rest]
+    return [_pointwise(first, len(context.input.shape) - 1, first.out_features), *rest]
+
+
 def _made(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> Made:
     """A matrix product of the layer's rows, each row being an output's weights; over windows where it is a convolution."""
     weight = module.exact_weight(weight)
@@ -139,9 +150,19 @@ def along_rows(made: Made) -> Made:
     """A fully connected layer over the last axis of values of shape (rows, features): a convolution with a kernel of one."""
     first, *rest = made
     assert isinstance(first, ops.Linear)
-    once, none = (1,), (0,)
-    conv = _as_conv(first, kernel=once, stride=once, dilation=once, before=none, after=none, channel_groups=1, pad_code=0)
-    return [conv, *rest]
+    return [_pointwise(first, 1, 1), *rest]
+
+
+def _with_factors(op: ops.Op, order: IntArray) -> ops.Op:
+    if isinstance(op, ops.Rescale) and len(op.factors) > 1:
+        return dataclasses.replace(op, factors=op.factors[order])
+    return op
+
+
+def _pointwise(op: ops.Linear, axes: int, groups: int) -> ops.Conv:
+    """A convolution with a kernel of one, along so many spatial axes."""
+    once, none = (1,) * axes, (0,) * axes
+    return _as_conv(op, kernel=once, stride=once, dilation=once, before=none, after=none, channel_groups=groups, pad_code=0)
 
 
 def _as_conv(op: ops.Linear, **geometry: Any) -> ops.Conv:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+import creator
 from creator import Affine, FixedPoint, Overflow, Rounding, nn
 from creator.quantize import E2M1, E4M3, BlockQuantizer, FloatQuantizer, Microscaling
 from tests.cases import Case, sequential
@@ -42,6 +43,31 @@ def normalised() -> torch.nn.Module:
     for _ in range(3):
         model(2 * torch.randn(8, 1, 7, 8) + 0.5)
     return model
+
+
+def trained(shape: tuple[int, ...], *layers: torch.nn.Module) -> torch.nn.Module:
+    """Layers behind a format, their normalisations with statistics that are not trivial."""
+    model = sequential(nn.Quantize(EIGHT), *layers).train()
+    for _ in range(3):
+        model(2 * torch.randn(8, *shape) + 0.5)
+    return model
+
+
+def alone(name: str, shape: tuple[int, ...], layers: Callable[[], list[torch.nn.Module]], **options: Any) -> Case:
+    """Normalisations that do not fold."""
+    return Case(f"normalisation {name}", lambda: trained(shape, *layers()), shape, options)
+
+
+class Twice(torch.nn.Module):
+    """A convolution that a normalisation and something else read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(2, 2, 3, padding=1, weight=F(6, 5)), nn.BatchNorm2d(2, output=EIGHT)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv(x)
+        return self.norm(y) + y  # type: ignore[no-any-return]
 
 
 def scaled(
@@ -117,6 +143,25 @@ CASES = [
     Case("linear layers over the last axis", lambda: sequential(nn.Quantize(F(8, 4)), nn.Linear(4, 3, weight=F(6, 5)),
          nn.ReLU(), nn.Linear(3, 2, weight=F(6, 5))), (2, 3, 4)),
     Case("normalised, strided, grouped, flattened", normalised, (1, 7, 8)),
+    alone("first", (3, 4, 3), lambda: [nn.BatchNorm2d(3), nn.Conv2d(3, 2, 2, weight=F(6, 5)), nn.ReLU()]),
+    alone("first, 1-D", (3, 5), lambda: [nn.BatchNorm1d(3, output=F(6, 2))]),
+    alone("of features, first", (6,), lambda: [nn.BatchNorm1d(6), nn.Linear(6, 3, weight=F(6, 5))]),
+    alone("of features, behind an activation", (4,), lambda: [nn.Linear(4, 5), nn.ReLU(), nn.BatchNorm1d(5, affine=False)]),
+    alone("of one feature", (1,), lambda: [nn.BatchNorm1d(1)]),
+    alone("of flattened pixels", (2, 3, 3),
+          lambda: [nn.Conv2d(2, 2, 2, weight=F(6, 5)), torch.nn.Flatten(), nn.BatchNorm1d(8), nn.Linear(8, 2)]),
+    alone("behind a pool", (2, 4, 4), lambda: [torch.nn.MaxPool2d(2), nn.BatchNorm2d(2), nn.ReLU()]),
+    alone("twice in a row", (2, 3, 3),
+          lambda: [nn.Conv2d(2, 3, 1, weight=F(6, 5)), nn.BatchNorm2d(3), nn.BatchNorm2d(3), nn.BatchNorm2d(3)]),
+    alone("of a layer that is read elsewhere", (2, 4, 3), lambda: [Twice(), nn.Quantize(F(8, 3))]),
+    alone("of rows", (3, 4), lambda: [nn.Linear(4, 2, weight=F(6, 5)), nn.BatchNorm1d(3)]),
+    *(alone(f"{rounding}", (3, 3), lambda rounding=rounding: [nn.BatchNorm1d(3, rounding=rounding, output=F(6, 2))])
+      for rounding in ROUNDINGS),
+    alone("wrapping", (3, 3), lambda: [nn.BatchNorm1d(3, output=F(5, 4), overflow=Overflow.WRAP, weight=F(5, 2))]),
+    alone("in E4M3", (2, 3), lambda: [nn.BatchNorm1d(2, weight=FloatQuantizer(E4M3), output=FloatQuantizer(E4M3))]),
+    alone("pipelined", (2, 3, 3), lambda: [nn.BatchNorm2d(2, bias=F(10, 6), output=F(6, 3))], pipelining=True),
+    Case("normalisation between arbitrary scales", lambda: creator.convert(sequential(nn.Quantize(Affine(0.1, 3)),
+         nn.BatchNorm2d(2, weight=Affine((0.011, 0.02), axis=0), output=Affine(0.06, -5)))), (2, 3, 2)),
     Case("affine, zero point in the padding", scaled(Affine(0.05, 7, 8, signed=False), Affine(0.02, 0, 6),
          Affine(0.11, 3, 8, signed=False), nn.Conv2d, (2, 4, 3)), (2, 4, 3)),
     Case("affine, a scale for each output over the last axis", rowwise, (2, 3, 4)),

@@ -49,14 +49,15 @@ class Cnn(Mlp):
                 self.fill(tensor, -span, span)
         self.layers.append(layer)
         if self.chance(25):
-            norm = (nn.BatchNorm1d if len(size) == 1 else nn.BatchNorm2d)(outputs)
-            for values in (norm.weight, norm.bias, norm.running_mean):
-                self.fill(values, -2, 2)
-            self.fill(norm.running_var, 0.1, 3)
-            self.layers.append(norm)
+            self.layers.append(self.normalisation(outputs, nn.BatchNorm1d if len(size) == 1 else nn.BatchNorm2d))
         self.width = outputs
         self.layers += self.activation(fmt)
         self.shape = [outputs, *layer.product(torch.zeros(1, channels, *size), layer.weight, None).shape[2:]]
+
+    def channels(self) -> None:
+        """A normalisation that may stand behind anything."""
+        channels, *size = self.shape
+        self.layers.append(self.normalisation(channels, nn.BatchNorm1d if len(size) == 1 else nn.BatchNorm2d, self.chance(70)))
 
     def sweep(self) -> None:
         """A pool, padding or upsampling, as far as the cycles allow."""
@@ -89,7 +90,8 @@ class Cnn(Mlp):
         axes = self.whole(1, 2)
         self.shape = [self.whole(1, 4), *(self.whole(1, 9 if axes == 1 else 5) for _ in range(axes))]
         shape = tuple(self.shape)
-        self.repeat(3, lambda: self.sweep() if self.chance(40) else self.convolution())
+        self.repeat(3, lambda: self.pick([self.convolution, self.convolution, self.convolution, self.sweep, self.sweep,
+                                          self.channels])())  # fmt: skip
         if self.chance(20):
             self.layers.append(nn.Quantize(FloatQuantizer(self.pick([E2M1, E3M2, E4M3]))))
         weighted = any(isinstance(layer, Weighted) for layer in self.layers)

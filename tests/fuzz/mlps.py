@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,8 +61,10 @@ class Mlp(Draws):
                 self.fill(tensor, -span, span)
         return layer
 
-    def normalisation(self, size: int) -> nn.BatchNorm1d:
-        layer = nn.BatchNorm1d(size)
+    def normalisation(self, size: int, kind: Any = nn.BatchNorm1d, alone: bool = False) -> torch.nn.Module:
+        """One that folds where it can; or one of its own, with formats."""
+        rules = self.rules(self.format(12)) | ({"weight": self.format(8)} if self.chance(50) else {})
+        layer = kind(size, **(rules if alone else {}))
         for tensor in (layer.weight, layer.bias, layer.running_mean):
             self.fill(tensor, -2, 2)
         self.fill(layer.running_var, 0.1, 3)
@@ -118,6 +121,7 @@ class Mlp(Draws):
         self.layers += [self.normalisation(m)] if self.chance(25) else []
         self.width = m
         self.layers += [*self.activation(fmt), *([nn.Dropout(0.3)] if self.chance(10) else [])]
+        self.layers += [self.normalisation(m, alone=self.chance(70))] if self.chance(15) else []
 
     def model(self, sizes: list[int]) -> tuple[torch.nn.Sequential, int]:
         """A model in eval mode, and the size of its input."""

@@ -201,10 +201,11 @@ def test_an_order_beyond_the_model_is_refused(name, index, count):
         creator.prepare(mlp(), batch(), mapping)
 
 
-def test_a_normalisation_of_a_layer_in_floating_point_is_refused():
+def test_a_normalisation_of_a_layer_in_floating_point_is_a_layer():
     model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 2))
-    with pytest.raises(CreatorError, match=r"^1: a normalisation must come .* that is quantized .* give the layer before it"):
-        creator.prepare(model, torch.zeros(2, 4), QConfigMapping(FIXED).set_module_name("0", None))
+    prepared = creator.prepare(model, torch.zeros(2, 4), QConfigMapping(FIXED).set_module_name("0", None))
+    assert prepared.get_submodule("1").alone
+    assert prepared.get_submodule("1").output_format == FIXED.activation
 
 
 def test_none_leaves_a_layer_in_floating_point():
@@ -248,7 +249,6 @@ class Adds(torch.nn.Module):
         return torch.cumsum(self.inner(x), 1) + self.shift
 
 
-NORM_FIRST = torch.nn.Sequential(torch.nn.BatchNorm1d(12), torch.nn.Linear(12, 2))
 SHARED = torch.nn.Linear(3, 3)
 
 
@@ -261,7 +261,6 @@ SHARED = torch.nn.Linear(3, 3)
          r"0\.1 \(LSTM\)"),
         (Adds(), batch(), r"cumsum.*shift \(used outside a layer\).*add"),
         (Branching(), torch.zeros(1, 3), "cannot be traced"),
-        (NORM_FIRST, torch.zeros(2, 12), "^0: a normalisation must come right after"),
         (mlp(), torch.zeros(1, 5), "fails on the example input"),
         (mlp(), torch.zeros(0, 12), "not a tensor with elements"),
         (mlp(), "x", "not a tensor"),

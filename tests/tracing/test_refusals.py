@@ -328,10 +328,10 @@ def test_a_symmetric_format_that_wraps() -> None:
         nn.Linear(4, 2, output=Q(8, 4, symmetric=True), overflow=Overflow.WRAP)
 
 
-@pytest.mark.parametrize("between", [nn.ReLU(), nn.Tanh()])
-def test_batch_normalisation_elsewhere(between: torch.nn.Module) -> None:
-    body(nn.BatchNorm1d(4), what="must come right after creator.nn.Linear")
-    body(nn.Linear(4, 4), between, nn.BatchNorm1d(4), where="body.3", what="must come right after creator.nn.Linear")
+@pytest.mark.parametrize("between", [nn.ReLU(inplace=True), torch.nn.Hardtanh(-1.0, 1.0, inplace=True)])
+def test_batch_normalisation_of_what_changed_in_place(between: torch.nn.Module) -> None:
+    what = "what Linear gave was changed in place before BatchNorm1d"
+    body(nn.Linear(4, 4), between, nn.BatchNorm1d(4), where="body.3", what=what, hint="output=FixedPoint(8, 4)")
 
 
 def test_batch_normalisation_without_statistics() -> None:
