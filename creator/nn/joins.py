@@ -18,7 +18,7 @@ from creator.quantize import StraightThrough
 
 
 class Joined(torch.nn.Module):
-    """What layers of two inputs share that round: operands of one shape, and an output format.
+    """What layers of two inputs share that round: operands of one shape, or 1 along an axis, and an output format.
 
     In eval mode the exact sum or product is rounded once, as hardware does; what float64 cannot hold exactly is refused. In
     training it is rounded with a straight-through gradient.
@@ -61,9 +61,7 @@ class Joined(torch.nn.Module):
         _ = requantizer and requantizer.multiplier
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        if x.shape != y.shape:
-            what = f"its operands have the shapes {tuple(x.shape)} and {tuple(y.shape)}"
-            raise CreatorError(what, hint="make both alike; there is no broadcasting")
+        _check_shapes(tuple(x.shape), tuple(y.shape))
         undecided = self.quantize.output_quantizer is not None and not has_format(self.quantize.output_quantizer)
         if self.training or undecided:
             return self.quantize(self.combined(x, y))  # type: ignore[no-any-return]
@@ -165,3 +163,11 @@ class Concatenate(torch.nn.Module):
 
 def _largest(x: torch.Tensor) -> float:
     return float(x.abs().max()) if x.numel() else 0.0
+
+
+def _check_shapes(x: tuple[int, ...], y: tuple[int, ...]) -> None:
+    """Refuses operands that do not fit, and those of which the batch would meet another axis."""
+    if x == y or (len(x) == len(y) and x[:1] == y[:1] and all(a == b or 1 in (a, b) for a, b in zip(x, y, strict=True))):
+        return
+    what = f"its operands have the shapes {x} and {y}"
+    raise CreatorError(what, hint="make both alike, or 1 along an axis: keepdim=True, or x[:, :, None, None]")

@@ -36,6 +36,7 @@ from creator.preparation.nodes import Kinds, joins_values, never_negative, only_
 from creator.preparation.target import Target
 from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.quantizer import Quantizer
+from creator.tracing.broadcast import EXPANSIONS
 from creator.tracing.calls import CALLS, RELUS
 from creator.tracing.fx import Call, modes_kept, module_path, reason
 from creator.tracing.joins import CONCATENATIONS, operands
@@ -135,7 +136,7 @@ class _Preparation:
             return f"{node.target} (used outside a layer)"
         if node.op in ("call_function", "call_method") and node in self.tensors:
             if (
-                node.target in RESHAPES | PERMUTES | DROPOUTS | ARG_MAX | SPATIAL_CALLS
+                node.target in RESHAPES | PERMUTES | EXPANSIONS | DROPOUTS | ARG_MAX | SPATIAL_CALLS
                 or node.target in FUNCTIONS
                 or node.target in CALLS
                 or is_branch(node, self.tensors)

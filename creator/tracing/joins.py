@@ -17,7 +17,8 @@ from creator.graph import Builder
 from creator.nn.slots import FloatOutput
 from creator.ops import Interval, Op, TensorType
 from creator.ops.base import MAX_BITS
-from creator.tracing.layout import Value, channels_first, channels_last, natural
+from creator.tracing.broadcast import alike, transposed_alike
+from creator.tracing.layout import Value
 from creator.tracing.modules import quantize_op
 from creator.tracing.requantized import Context, change_from
 
@@ -186,32 +187,8 @@ def _narrowest(kinds: tuple[TensorType, ...], reached: Interval, frac_bits: int,
 def _elementwise(builder: Builder, op: Op, values: Sequence[Value], paths: tuple[str, ...]) -> Value:
     if len(values) != 2:
         raise CreatorError(f"takes two values, but gets {len(values)}")
-    if values[0].shape != values[1].shape:
-        what = f"its operands have the shapes {values[0].shape} and {values[1].shape}"
-        raise CreatorError(what, hint="make both alike; there is no broadcasting")
-    a, b = _alike(builder, values, paths)
+    a, b = alike(builder, values, paths)
     return a.renamed(builder.add(op, (a.name, b.name), paths))
-
-
-def _alike(builder: Builder, values: Sequence[Value], paths: tuple[str, ...]) -> list[Value]:
-    """The values with their elements stored in one order: as they are, channels last if one is, or as torch has them."""
-    if len({(builder.type_of(value.name).shape, value.axes) for value in values}) == 1:
-        return list(values)
-    return transposed_alike(builder, values, paths)
-
-
-def transposed_alike(builder: Builder, values: Sequence[Value], paths: tuple[str, ...]) -> list[Value]:
-    """The values with nodes that are all transposed in one way, and not reshaped."""
-    if all(_istransposed_alike(builder, value) for value in values) and len({value.axes for value in values}) == 1:
-        return list(values)
-    first = any(value.axes == channels_first(len(value.shape)) and _istransposed_alike(builder, value) for value in values)
-    return [(channels_last if first else natural)(builder, value, paths) for value in values]
-
-
-def _istransposed_alike(builder: Builder, value: Value) -> bool:
-    stored = builder.type_of(value.name).shape
-    axes = value.axes or tuple(range(len(stored)))
-    return tuple(stored[axis] for axis in axes) == value.shape
 
 
 def stored_axis(value: Value, dim: int) -> tuple[int, int]:

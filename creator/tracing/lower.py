@@ -21,6 +21,7 @@ from creator.nn.slots import FloatOutput
 from creator.nn.weighted import Weighted
 from creator.ops import Reshape, TensorType
 from creator.tracing.appending import Appending, Raw
+from creator.tracing.broadcast import EXPANSIONS, expanded
 from creator.tracing.calls import CALLS, called_op
 from creator.tracing.fx import Call, holds_tensors, module_path, reason
 from creator.tracing.joins import JOINS, function_join, is_join, module_join, operands
@@ -164,6 +165,13 @@ class Lowering(Appending, torch.fx.Interpreter):
             return self._at(where, lambda builder: indexed(builder, value, call.args[1], (where,)))
         return self._at(where, lambda builder: narrowed(builder, value, call.args[1:], call.kwargs, (where,)))
 
+    def _expanded(self, call: Call, result: torch.Tensor, where: str) -> Value:
+        """A value repeated along axes of one element."""
+        (value,) = self._operands(call.args[:1], where)
+        if result.ndim != len(value.shape) + 1 or result.shape[0] != self.BATCH:
+            raise CreatorError("mixes the batch with other axes", where, "keep the batch as the first axis, and add no axis")
+        return self._at(where, lambda builder: expanded(builder, value, tuple(result.shape[1:]), (where,)))
+
     def _windowed(self, call: Call, value: Value | Raw, result: torch.Tensor, where: str) -> Value | Raw:
         """A function that pools, pads or upsamples."""
         value = self._formatted(value, (where,))
@@ -250,6 +258,9 @@ class Lowering(Appending, torch.fx.Interpreter):
             return  # a size: Python arithmetic on it needs no hardware
         if is_join(n.target):
             self.values[n] = self._joined(call, where)
+            return
+        if n.target in EXPANSIONS:
+            self.values[n] = self._expanded(call, result, where)
             return
         value = self.values.get(n.all_input_nodes[0])
         others = [source for source in n.all_input_nodes[1:] if isinstance(self.env.get(source), torch.Tensor)]

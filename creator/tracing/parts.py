@@ -12,7 +12,8 @@ import torch.fx
 from creator import ops
 from creator.errors import CreatorError
 from creator.graph import Builder
-from creator.tracing.joins import CONCATENATIONS, is_join, stored_axis, transposed_alike
+from creator.tracing.broadcast import transposed_alike
+from creator.tracing.joins import CONCATENATIONS, is_join, stored_axis
 from creator.tracing.layout import Value
 
 SPLITS = {torch.split, torch.chunk, torch.split_with_sizes, torch.tensor_split}

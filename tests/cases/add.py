@@ -89,6 +89,14 @@ CASES = [
     Case(
         "nn.Add of a layer", lambda: Residual(F(8, 4), sequential(nn.Linear(6, 6), nn.ReLU()), nn.Add(F(7, 3)), nn.ReLU()), (6,)
     ),
+    *(
+        Case(
+            f"a bias for a {name}",
+            lambda kind=kind, size=size: Residual(F(6, 3), torch.nn.AdaptiveMaxPool2d(size), kind(F(6, 3))),
+            (2, 3, 4),
+        )
+        for name, kind, size in (("frame", nn.Add, 1), ("row", nn.Subtract, (3, 1)), ("column", nn.Add, (1, 4)))
+    ),
     Case("nn.Subtract of a table", lambda: Residual(F(8, 4), nn.Sigmoid(F(7, 6)), nn.Subtract(F(7, 3))), (5,)),
     Case("plain sum and a layer", lambda: Residual(F(8, 4), nn.Linear(6, 6), torch.add, nn.Linear(6, 2)), (6,)),
     Case(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from creator import FixedPoint, Graph, Overflow
 from creator.formats import bits_for
 from creator.graph import Builder
-from creator.ops import Add, Clamp, Concatenate, Linear, Lookup, Multiply, Op, Quantize, Reshape, Slice, TensorType
+from creator.ops import Add, Clamp, Concatenate, Linear, Lookup, Multiply, Op, Quantize, Reshape, Slice, TensorType, Upsample
 from creator.passes import OPTIMISE, run_passes
 from tests import oracle
 from tests.fuzz.draws import FRAME_BEATS, Draws
@@ -93,7 +93,9 @@ class Branches(Draws):
             return
         alike = [name for name in self.names if self.type(name).shape == kind.shape]
         b = self.value(alike)
-        if self.chance(20):
+        if self.chance(15):
+            b = self.repeated(kind)
+        elif self.chance(20):
             b = self.linear(self.value(), kind.size)
             b = b if len(kind.shape) == 1 else self.add(Reshape(kind.shape), b)
         x, y = self.type(a).format, self.type(b).format
@@ -103,6 +105,15 @@ class Branches(Draws):
             self.add(Add(*self.rules(output), self.pick([1, -1])), a, b)
         else:
             self.add(Multiply(*self.rules(self.near(a))), a, b)
+
+    def repeated(self, kind: TensorType) -> str:
+        """A value of the shape of ``kind`` that is the same along an axis."""
+        axis = self.whole(0, len(kind.shape) - 1)
+        outer, factor, inner = math.prod(kind.shape[:axis]), kind.shape[axis], math.prod(kind.shape[axis + 1 :])
+        b = self.linear(self.value(), outer * inner)
+        if factor > 1:
+            b = self.add(Upsample((factor,)), self.add(Reshape((outer, inner)), b))
+        return b if self.type(b).shape == kind.shape else self.add(Reshape(kind.shape), b)
 
     def concatenate(self, a: str, kind: TensorType) -> None:
         axis = self.whole(0, len(kind.shape) - 1)

@@ -55,13 +55,26 @@ def test_results_that_float64_cannot_hold_are_refused() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_shapes_and_values_that_do_not_fit_are_refused(kind) -> None:
     layer = kind().eval()
-    with pytest.raises(CreatorError, match=r"shapes \(1, 4\) and \(1, 1\) .hint: make both alike"):
-        layer(torch.zeros(1, 4), torch.zeros(1, 1))
+    for x, y in ((1, 4), (1, 2)), ((2, 3), (1, 3)), ((3, 3, 2), (3, 2)):
+        with pytest.raises(CreatorError, match=r"shapes \(.*\) and \(.*\) .hint: make both alike"):
+            layer(torch.zeros(x), torch.zeros(y))
     for value in (float("nan"), float("inf")):
         with pytest.raises(CreatorError, match="NaN or infinite"):
             layer(torch.full((1, 2), value), torch.zeros(1, 2))
     with pytest.raises(CreatorError):
         kind("fixed<8,4>")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("formats", [None, (F(8, 4), Affine(0.0625, 3))])
+@pytest.mark.parametrize("training", [True, False])
+def test_one_element_along_an_axis_is_repeated(kind, formats, training) -> None:
+    layer = kind(F(12, 6)).train(training)
+    layer.input_formats = formats
+    g = torch.Generator().manual_seed(2)
+    x, y = (torch.randint(-30, 30, shape, generator=g) / 16 for shape in ((2, 3, 4, 5), (2, 3, 1, 1)))
+    assert torch.equal(layer(x, y), layer(x, y.expand_as(x)))
+    assert torch.equal(layer(y, x[:, :1]), layer(y.expand_as(x), x[:, :1].expand_as(x)))
 
 
 def test_wide_formats_give_float64() -> None:

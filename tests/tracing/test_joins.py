@@ -163,6 +163,45 @@ def test_axes_of_images_are_followed(body: Body) -> None:
     traced(body, (2, 4, 4), conv=conv(2, 2), after=conv(4, 3), out=nn.Add(F(8, 4)))
 
 
+GATES = {
+    "index": lambda s, x: x * s.gate(x)[..., None, None],
+    "index of all axes": lambda s, x: s.gate(x)[:, :, None, None] * x,
+    "unsqueeze": lambda s, x: s.out(x, s.gate(x).unsqueeze(-1).unsqueeze(2)),
+    "view": lambda s, x: x - s.gate(x).view(-1, 2, 1, 1),
+    "sizes": lambda s, x: x * s.gate(x).view(x.size(0), x.size(1), 1, 1),
+    "expand_as": lambda s, x: s.gate(x)[..., None, None].expand_as(x) * x,
+    "expand": lambda s, x: x + s.gate(x)[..., None, None].expand(-1, -1, 4, 3),
+    "expand of one axis": lambda s, x: x + s.gate(x)[..., None, None].expand(-1, -1, 1, 3),
+    "broadcast_to": lambda s, x: x + torch.broadcast_to(s.gate(x)[..., None, None], x.shape),
+    "convolutions": lambda s, x: s.conv(x) * s.sigmoid(s.pointwise(x.mean((2, 3), keepdim=True))),
+    "of a convolution": lambda s, x: s.out(s.sigmoid(s.gate(y := s.conv(x)))[..., None, None], y),
+    "maximum": lambda s, x: x + torch.amax(s.conv(x), (2, 3), keepdim=True),
+    "both": lambda s, x: x[:, :, :1] + x[:, :, :, :1],
+    "channels": lambda s, x: s.conv(x) * s.conv(x)[:, :1],
+    "channels of both": lambda s, x: x[:, 1:] * s.gate(x)[..., None, None],
+    "columns": lambda s, x: x + torch.amax(s.conv(x), 3, keepdim=True),
+    "rows": lambda s, x: x + x[:, :, 2:3],
+    "twice": lambda s, x: s.gate(x)[:, :, None, None] * x + s.gate(x)[:, :1, None, None],
+    "then flat": lambda s, x: (x * s.gate(x)[..., None, None]).flatten(1) + x.flatten(1),
+}
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_one_element_along_an_axis_is_repeated(name: str) -> None:
+    gate = torch.nn.Sequential(torch.nn.AdaptiveMaxPool2d(1), torch.nn.Flatten(), nn.Linear(2, 2, output=F(8, 4)))
+    layers = {"gate": gate, "conv": conv(2, 2), "pointwise": nn.Conv2d(2, 2, 1, output=F(6, 3)), "sigmoid": nn.Sigmoid(F(6, 5))}
+    graph = traced(GATES[name], (2, 4, 3) if name != "convolutions" else (2, 4, 4), out=nn.Multiply(F(8, 4)), **layers)
+    found = operations(graph)
+    assert "upsample" in found
+    assert found.count("permute") <= 2, "an exchange of axes within the network"
+
+
+def test_rows_and_features_are_repeated() -> None:
+    assert "upsample" in operations(traced(lambda s, x: x * x[:, :1]))
+    assert "upsample" in operations(traced(lambda s, x: s.out(x, x.mean(2, keepdim=True)), (3, 4), out=nn.Subtract(F(6, 3))))
+    assert traced(lambda s, x: x[:, :, None] * x[:, None]).output_shape == (6, 6)
+
+
 def test_a_value_that_a_normalised_layer_and_another_one_read() -> None:
     def body(s: Branching, x: torch.Tensor) -> torch.Tensor:
         y = torch.relu(s.norm(s.fc(x)))
@@ -181,7 +220,10 @@ def test_an_index_along_an_axis() -> None:
     ("branch", "where", "what"),
     [
         (lambda x: x @ x.t(), "t", "not supported"),
-        (lambda x: x + x[:, :1], "add", "its operands have the shapes (4,) and (1,)"),
+        (lambda x: x + x[:, :2], "add", "fails on an input"),
+        (lambda x: x[:, :3] + x[:, :3, None], "add", "shapes (3,) and (3, 1), and torch aligns the last axes"),
+        (lambda x: x[:, :1].expand(4, -1, 3), "expand", "mixes the batch"),
+        (lambda x: x[:, :1].expand(2, -1, -1), "expand", "mixes the batch"),
         (lambda x: torch.add(x, x, alpha=2), "add", "these arguments are not supported"),
         (lambda x: torch.add(x, x, out=torch.zeros(3, 4)), "add", "these arguments are not supported"),
         (lambda x: torch.cat([x, x]), "cat", "dim=0 is not an axis of a sample"),

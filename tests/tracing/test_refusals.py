@@ -113,7 +113,7 @@ def test_an_unsupported_function_is_named_with_its_module() -> None:
 
 def test_a_refused_branch_gives_a_hint() -> None:
     custom(lambda self, x: self.quantize(x) + self.fc(self.quantize(x)), "quantize", "quantized in two places")
-    custom(lambda self, x: (y := self.quantize(x)) + y[:, :1], "add", "shapes")
+    custom(lambda self, x: ((y := self.quantize(x)[:, :3]).view(-1, 3, 1) + y).flatten(1), "add", "the batch meets another one")
 
 
 def test_a_constant_in_the_forward_is_refused() -> None:
