@@ -45,6 +45,8 @@ class Joined(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.quantize = Quantize(output, rounding, overflow, ste, gradient, multiplier_bits)
+        self.rectifies = False
+        """Whether the output's quantizer sees no negative values: a ReLU, which an unsigned format is once it is fixed."""
         self.input_formats: tuple[Format, Format] | None = None
 
     def requantizer(self) -> JoinRequantizer | None:
@@ -64,7 +66,9 @@ class Joined(torch.nn.Module):
         _check_shapes(tuple(x.shape), tuple(y.shape))
         undecided = self.quantize.output_quantizer is not None and not has_format(self.quantize.output_quantizer)
         if self.training or undecided:
-            return self.quantize(self.combined(x, y))  # type: ignore[no-any-return]
+            y = self.combined(x, y)
+            return self.quantize(torch.relu(y) if self.rectifies else y)  # type: ignore[no-any-return]
+        self._check_rectified()
         requantizer = self.requantizer()
         if requantizer is not None:
             soft = self.quantize.quantizer(self.combined(x.double(), y.double()), True, torch.float64)
@@ -81,6 +85,14 @@ class Joined(torch.nn.Module):
             raise CreatorError(what, hint="use narrower formats, or quantize the inputs")
         result: torch.Tensor = self.quantize(self.combined(a, b))
         return result.to(eval_dtype(dtype, self.quantize.output_format))
+
+    def _check_rectified(self) -> None:
+        """Refuses a format with negative values where a ReLU was taken in."""
+        fmt = self.quantize.output_format
+        if self.rectifies and fmt.min_value < 0:
+            raise CreatorError(
+                f"its output takes the place of a ReLU, and {fmt} has negative values", hint="use an unsigned one"
+            )
 
     def combined(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """The result before it is rounded."""

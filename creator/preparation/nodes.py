@@ -10,15 +10,17 @@ import torch
 import torch.fx
 import torch.nn.functional as F
 
+from creator import nn
 from creator.errors import CreatorError
 from creator.preparation.layers import is_unsigned
 from creator.tracing.calls import RELUS
-from creator.tracing.fx import fx_graph, graph_module, modes_kept
-from creator.tracing.joins import PRODUCTS, SUMS, is_join
+from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path
+from creator.tracing.joins import CONCATENATIONS, PRODUCTS, SUMS, is_join, operands
 from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
 from creator.tracing.parts import NARROWS, SPLITS
 
 _FUNCTIONS = SUMS.keys() | PRODUCTS
+_IN_PLACE = {operator.iadd, operator.isub, operator.imul, "add_", "sub_", "mul_", "subtract_", "multiply_"}
 _MOVES = (
     torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.Upsample,
     torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Flatten, torch.nn.Unflatten, torch.nn.Identity,
@@ -62,6 +64,33 @@ def joins_values(node: torch.fx.Node, tensors: set[torch.fx.Node]) -> bool:
     return node.target in _FUNCTIONS and values == len(operands) == 2
 
 
+def join_kind(target: object) -> type[Any]:
+    """The layer for a function that joins values."""
+    if target in CONCATENATIONS:
+        return nn.Concatenate
+    if target in PRODUCTS:
+        return nn.Multiply
+    return nn.Add if SUMS[target] > 0 else nn.Subtract
+
+
+def joined_values(node: torch.fx.Node) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """What a function joins, and the axis of a concatenation.
+
+    Raises:
+        CreatorError: for other arguments, and where a value is overwritten that something reads later.
+    """
+    try:
+        values, dim = operands(node.target, node.args, node.kwargs)
+    except CreatorError as error:
+        raise error.at(module_path(node)) from None
+    if node.target in _IN_PLACE:
+        order = {each: place for place, each in enumerate(node.graph.nodes)}
+        if any(order[user] > order[node] for user in values[0].users):
+            what = "changes in place a value that is read elsewhere too"
+            raise CreatorError(what, module_path(node), "use the version that is not in place")
+    return tuple(values), (dim,) if node.target in CONCATENATIONS else ()
+
+
 def never_negative(node: torch.fx.Node, modules: Mapping[str, torch.nn.Module]) -> bool:
     """Whether a node's values come from a ReLU, or were quantized to an unsigned format, possibly moved or pooled since."""
     if node.op == "call_module":
@@ -69,6 +98,8 @@ def never_negative(node: torch.fx.Node, modules: Mapping[str, torch.nn.Module]) 
         if isinstance(module, (torch.nn.ReLU, torch.nn.ReLU6)):
             return True
         module = getattr(module, "quantize", None) or module
+        if isinstance(module, nn.Lookup):
+            return module.output_format.min_value >= 0
         if getattr(module, "output_quantizer", None) is not None:
             return is_unsigned(module.output_quantizer)
         moves = isinstance(module, _MOVES)
@@ -80,8 +111,12 @@ def never_negative(node: torch.fx.Node, modules: Mapping[str, torch.nn.Module]) 
     return moves and isinstance(source, torch.fx.Node) and never_negative(source, modules)
 
 
-def traced_in_both_modes(model: torch.nn.Module) -> torch.fx.GraphModule:
-    """``model``, which becomes part of the result, in the arithmetic of training."""
+def traced_in_both_modes(model: torch.nn.Module, example: torch.Tensor) -> torch.fx.GraphModule:
+    """``model``, which becomes part of the result, in the arithmetic of training.
+
+    Raises:
+        CreatorError: if it does something else in training, or what torch.fx does not see, with ``example`` in evaluation.
+    """
     if not list(model.children()):
         model = torch.nn.Sequential(model)
     with modes_kept(model):
@@ -94,4 +129,19 @@ def traced_in_both_modes(model: torch.nn.Module) -> torch.fx.GraphModule:
     if steps[0] != steps[1]:
         what = "its forward does something else in training than in evaluation"
         raise CreatorError(what, type(model).__name__, "use modules that know their mode, such as torch.nn.Dropout")
+    if not _computes(model, graphs[0], example):
+        what = "its forward does what torch.fx does not see, such as to change a value in place with += and to read it again"
+        raise CreatorError(what, type(model).__name__, "write x = x + y")
     return graph_module(model, graphs[1])
+
+
+def _computes(model: torch.nn.Module, graph: torch.fx.Graph, example: torch.Tensor) -> bool:
+    """Whether ``graph`` gives what ``model`` gives in evaluation; true where either fails, which is another matter."""
+    with modes_kept(model), torch.no_grad():
+        try:
+            expected, found = model.eval()(example), torch.fx.Interpreter(model, graph=graph).run(example)
+        except Exception:  # noqa: BLE001 - whatever the user's model raises
+            return True
+    if not isinstance(expected, torch.Tensor) or not isinstance(found, torch.Tensor):
+        return True
+    return expected.shape == found.shape and torch.allclose(expected, found, rtol=0, atol=0, equal_nan=True)

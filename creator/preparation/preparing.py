@@ -32,14 +32,22 @@ from creator.preparation.layers import (
     quantizes,
     stub,
 )
-from creator.preparation.nodes import Kinds, joins_values, never_negative, only_user, traced_in_both_modes
+from creator.preparation.nodes import (
+    Kinds,
+    join_kind,
+    joined_values,
+    joins_values,
+    never_negative,
+    only_user,
+    traced_in_both_modes,
+)
 from creator.preparation.target import Target
 from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.broadcast import EXPANSIONS
 from creator.tracing.calls import CALLS, RELUS
 from creator.tracing.fx import Call, modes_kept, module_path, reason
-from creator.tracing.joins import CONCATENATIONS, operands
+from creator.tracing.joins import CONCATENATIONS, is_join
 from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
 from creator.tracing.parts import is_branch
 from creator.tracing.rows import ARG_MAX
@@ -80,7 +88,7 @@ def prepare(
         raise CreatorError("example_input is not a tensor with elements", "prepare", "pass one batch of the input")
     if target is not None and not isinstance(target, Target):
         raise CreatorError(f"target={target!r:.60} is not a Target", "prepare", "pass creator.Target(...) or None")
-    traced = traced_in_both_modes(copy.deepcopy(model))
+    traced = traced_in_both_modes(copy.deepcopy(model), example_input)
     modules = list(model.modules())
     if any(isinstance(module, Quantizer) for module in modules) and not any(type(module) in WEIGHTED for module in modules):
         raise CreatorError("the model is prepared already", "prepare", "prepare the floating-point model")
@@ -121,7 +129,9 @@ class _Preparation:
         if refused:
             raise CreatorError("cannot be prepared: " + ", ".join(refused), "prepare", _REPLACEMENTS)
         called = {str(node.target) for node in self.nodes.nodes if node.op == "call_module"}
-        lost = self.mapping.unused(called, {type(self.modules[path]) for path in called})
+        kinds_called = {type(self.modules[path]) for path in called}
+        kinds_called |= {join_kind(node.target) for node in self.nodes.nodes if is_join(node.target)}
+        lost = self.mapping.unused(called, kinds_called)
         if lost:
             raise CreatorError(f"the configuration names {', '.join(lost)}, which the model does not have", "prepare")
 
@@ -147,7 +157,7 @@ class _Preparation:
 
     def run(self) -> None:
         joins = {node for node in self.nodes.nodes if joins_values(node, self.tensors)}
-        rows = {node for node in self.nodes.nodes if node.target in CONCATENATIONS}
+        joins |= {node for node in self.nodes.nodes if node.target in CONCATENATIONS}
         for node in list(self.nodes.nodes):
             if node.op == "call_module":
                 self._module(node, self.modules[str(node.target)])
@@ -159,8 +169,6 @@ class _Preparation:
                 self._average_call(node)
             elif node in joins:
                 self._join(node)
-            elif node in rows:
-                self._concatenation(node)
         self._refuse_unused_orders()
         self._quantize_input()
         self.nodes.lint()
@@ -293,32 +301,30 @@ class _Preparation:
             raise CreatorError("changes in place a value that is read elsewhere too", where, "use inplace=False")
 
     def _join(self, node: torch.fx.Node) -> None:
-        """Quantizes an exact sum or product, behind the ReLU that may follow."""
-        relu = only_user(node)
-        rectified = relu is not None and self._is_relu(relu)
+        """A layer in the place of a sum, a product or a concatenation; a ReLU behind the former is its unsigned output."""
+        kind, relu = join_kind(node.target), only_user(node)
+        rectified = kind is not nn.Concatenate and relu is not None and self._is_relu(relu)
         last = relu if rectified and relu is not None else node
         follower = only_user(last)
         if follower is not None and follower.op == "call_module" and quantizes(self.modules[str(follower.target)]):
             return
-        path = self._free_name(f"{node.name}_quantize")
-        qconfig = self._qconfig(path, nn.Quantize())
-        if qconfig is not None:
-            self._replace_after(last, path, nn.Quantize(qconfig.make("activation", False if rectified else None)))
-
-    def _concatenation(self, node: torch.fx.Node) -> None:
-        """Brings what is concatenated to one format."""
-        follower = only_user(node)
-        if follower is not None and follower.op == "call_module" and quantizes(self.modules[str(follower.target)]):
+        values, rest = joined_values(node)
+        qconfig = self._qconfig(self._free_name(node.name), kind())
+        if qconfig is None:
             return
-        try:
-            values, dim = operands(node.target, node.args, node.kwargs)
-        except CreatorError as error:
-            raise error.at(module_path(node)) from None
-        qconfig = self._qconfig(self._free_name(node.name), nn.Concatenate())
-        positive = all(never_negative(value, self.modules) for value in values)
-        choice = None if qconfig is None else qconfig.make("activation", False if positive else None)
-        if choice is not None and not isinstance(choice, FloatQuantizer):  # whose numbers all formats of such a kind hold
-            self._become(node, nn.Concatenate(dim, choice), tuple(values))
+        positive = kind is not nn.Subtract and all(never_negative(value, self.modules) for value in values)
+        choice = qconfig.make("activation", False if rectified or positive else None)
+        if isinstance(choice, FloatQuantizer):  # to which nn.Quantize rounds; a concatenation only moves its numbers
+            if kind is not nn.Concatenate:
+                self._replace_after(last, self._free_name(f"{node.name}_quantize"), nn.Quantize(choice))
+            return
+        folds = rectified and is_unsigned(choice)
+        layer = kind(*rest, output=choice if folds or not rectified else qconfig.make("activation"))
+        made = self._become(node, layer, values)
+        if folds and relu is not None:
+            layer.rectifies = True
+            relu.replace_all_uses_with(made)
+            self.nodes.erase_node(relu)
 
     def _replace_after(self, node: torch.fx.Node, path: str, module: torch.nn.Module) -> None:
         """Puts ``module`` behind ``node``, before all that read it."""

@@ -52,11 +52,10 @@ def operands(target: object, args: Sequence[Any], kwargs: dict[str, Any]) -> tup
         if given or not values or not isinstance(dim, int):
             raise CreatorError("these arguments are not supported", hint="pass the values and the axis")
         return values, dim
-    alpha = kwargs.get("alpha", 1)
-    rest = [value for name, value in kwargs.items() if name in ("input", "other")]
-    if alpha != 1 or len(args) + len(rest) != 2 or set(kwargs) - {"alpha", "input", "other"}:
+    given = dict(zip(("input", "other"), args, strict=False)) | kwargs
+    if given.pop("alpha", 1) != 1 or len(args) > 2 or set(given) != {"input", "other"}:
         raise CreatorError("these arguments are not supported", hint="pass the two values alone")
-    return [*args, *rest], 0
+    return [given["input"], given["other"]], 0
 
 
 def module_join(builder: Builder, module: torch.nn.Module, values: Sequence[Value], paths: tuple[str, ...]) -> Value:

@@ -9,7 +9,7 @@ import torch
 
 import creator
 from creator import CreatorError, FixedPoint
-from creator.preparation import default_affine_qconfig, default_lsq_qconfig, default_qconfig
+from creator.preparation import default_affine_qconfig, default_lsq_qconfig, default_qconfig, observed_qconfig
 from creator.quantize import E4M3, FloatQuantizer
 
 
@@ -27,10 +27,10 @@ class Branches(torch.nn.Module):
 @pytest.mark.parametrize(
     ("join", "operations"),
     [
-        (lambda y, x: y + x, ["linear", "add", "quantize", "linear"]),
-        (lambda y, x: x.sub(y), ["linear", "add", "quantize", "linear"]),
-        (lambda y, x: y * x, ["linear", "multiply", "quantize", "linear"]),
-        (lambda y, x: y[:, :6] + x.chunk(1, 1)[0], ["linear", "add", "quantize", "linear"]),
+        (lambda y, x: y + x, ["linear", "add", "linear"]),
+        (lambda y, x: x.sub(y), ["linear", "add", "linear"]),
+        (lambda y, x: y * x, ["linear", "multiply", "linear"]),
+        (lambda y, x: y[:, :6] + x.chunk(1, 1)[0], ["linear", "add", "linear"]),
     ],
 )
 def test_a_network_with_branches_is_prepared_and_traced(join, operations: list[str]) -> None:
@@ -105,6 +105,64 @@ def test_the_values_of_a_concatenation_get_one_format(name: str, positive: bool)
         assert joined.type.format.signed == (not positive)
     if name != "E4M3":
         assert joined.type.format.total_bits == (7 if name == "fixed" else 8)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_residual_blocks_translate_with_every_kind_of_scale(name: str) -> None:
+    def body(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        gated = (y + x) if name == "E4M3" else (y + x) * torch.sigmoid(x)  # a product of E4M3 is wider than float32
+        return torch.relu(gated - y)
+
+    torch.manual_seed(0)
+    x = 2 * torch.randn(20, 2, 4, 3)
+    config = CONFIGURATIONS[name]
+    model = creator.prepare(torch.nn.Sequential(Called(body), torch.nn.Conv2d(2, 2, 1)), x[:1], config)
+    creator.calibrate(model, [x])
+    converted = creator.convert(model).eval()
+    graph = creator.trace(converted, (2, 4, 3))
+    codes = graph.run(graph.input_format.to_integers(x.numpy()))
+    with torch.no_grad():
+        assert (graph.output_format.from_integers(codes) == converted(x).numpy()).all()
+
+
+def test_a_sum_has_a_configuration_by_its_type() -> None:
+    config = creator.QConfigMapping(default_qconfig).set_object_type(creator.nn.Add, observed_qconfig(5))
+    torch.manual_seed(0)
+    x = torch.randn(40, 6)
+    model = creator.prepare(Branches(lambda y, x: y - (y + x)), x[:1], config)
+    creator.calibrate(model, [x])
+    converted = creator.convert(model)
+    assert converted.get_submodule("add").quantize.output_format.total_bits == 5
+    assert converted.get_submodule("sub").quantize.output_format.total_bits == 8
+
+
+def test_operands_by_name_keep_their_order() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(40, 6)
+    float_model = Branches(lambda y, x: torch.sub(other=y, input=x)).eval()
+    model = creator.prepare(float_model, x[:1])
+    creator.calibrate(model, [x])
+    with torch.no_grad():
+        assert (model(x) - float_model(x)).abs().max() < 0.1
+
+
+def test_a_value_that_is_overwritten_and_read_again_is_refused() -> None:
+    def body(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        z = torch.relu(y)
+        z += x
+        return z * y
+
+    def reading(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        before = y
+        y += x
+        return y * before
+
+    x = torch.randn(4, 6)
+    creator.prepare(Branches(body), x)
+    with pytest.raises(CreatorError, match=r"its forward does what torch\.fx does not see"):  # for which += is +
+        creator.prepare(Branches(reading), x)
+    with pytest.raises(CreatorError, match="changes in place a value that is read elsewhere too"):
+        creator.prepare(Branches(lambda y, x: y.add_(x) * y), x)
 
 
 def test_an_operand_that_is_no_value_of_the_network_is_refused() -> None:
