@@ -14,6 +14,7 @@ from creator.ops import (
     ArgMax,
     Concatenate,
     Linear,
+    Microscale,
     Minifloat,
     Multiply,
     Op,
@@ -136,6 +137,22 @@ def _largest(op: ArgMax | Top1, source: Format, row: list[int]) -> list[int]:
     return [int(value * power(fraction)) for value in values]
 
 
+def microscaled(op: Microscale, block: list[int]) -> list[int]:
+    """The elements of a block, each the multiple of its own last place that it rounds to, within the ends of the format."""
+    most = max(abs(code) for code in block)
+    if most == 0:
+        return block
+    top = most.bit_length() - 1
+    found = []
+    for code in block:
+        own = max(abs(code), 1).bit_length() - 1
+        place = power(max(own, top - op.depth) - op.digits + 1)
+        value = code if place < 1 else rounded(code / place, op.rounding) * place
+        unit = power(top - op.digits + 1)
+        found.append(int(min(max(value, op.least * unit), op.largest * unit)))
+    return found
+
+
 def softmax_codes(op: Softmax, row: list[int]) -> list[int]:
     """The shares of a row's exponentials, rounded as the operation says."""
     table = op.table.tolist()
@@ -186,6 +203,9 @@ def _applied_to_one(op: Op, source: TensorType, values: np.ndarray) -> np.ndarra
         rows = op.thresholds.tolist()
         reached = [sum(t <= code for t in rows[i % len(rows)]) for i, code in enumerate(values.ravel().tolist())]
         return np.array(reached, dtype=np.int64).reshape(values.shape)
+    if isinstance(op, Microscale):
+        blocks = values.reshape(-1, min(op.block, source.shape[-1])).tolist()
+        return np.array([microscaled(op, block) for block in blocks], dtype=np.int64).reshape(values.shape)
     if isinstance(op, Softmax):
         rows = [softmax_codes(op, row) for row in values.reshape(-1, source.shape[-1]).tolist()]
         return np.array(rows, dtype=np.int64).reshape(values.shape)

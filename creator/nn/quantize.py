@@ -12,6 +12,7 @@ from creator.errors import CreatorError
 from creator.formats import MAX_FRAC_BITS, FixedPoint, Overflow, Rounding, round_float
 from creator.nn.requantize import Requantizer
 from creator.nn.slots import (
+    BlockOutput,
     Choice,
     FloatOutput,
     OutputQuantizer,
@@ -22,7 +23,7 @@ from creator.nn.slots import (
     with_gradient_of,
 )
 from creator.quantize import StraightThrough, quantize_gradient
-from creator.quantize.float_quantizer import FloatQuantizer
+from creator.quantize.float_quantizer import BlockQuantizer, FloatQuantizer
 from creator.quantize.quantizer import Quantizer
 
 ONE = FixedPoint(2, 0)
@@ -80,6 +81,8 @@ class Quantize(torch.nn.Module):
     def quantizer(self) -> OutputQuantizer:
         if isinstance(self.output_quantizer, FloatQuantizer):
             return FloatOutput(self.output_quantizer, *self._choices[:2])
+        if isinstance(self.output_quantizer, BlockQuantizer):
+            return BlockOutput(self.output_quantizer, *self._choices[:2])
         if self.output_quantizer is not None:
             return OutputQuantizer(self.output_quantizer.format, *self._choices)
         if self._quantizer is None:
@@ -88,7 +91,7 @@ class Quantize(torch.nn.Module):
 
     @property
     def output_format(self) -> Format:
-        return self.quantizer.format
+        return self.output_quantizer.format if isinstance(self.output_quantizer, BlockQuantizer) else self.quantizer.format
 
     def check_formats(self) -> None:
         """Refuses formats that integer arithmetic cannot bring together."""
@@ -145,6 +148,8 @@ class Quantize(torch.nn.Module):
         Raises:
             CreatorError: for formats that integer arithmetic cannot bring together.
         """
+        if isinstance(self.output_quantizer, BlockQuantizer) and not isinstance(source, Affine):
+            return None
         output = self.output_format
         if source is None or not (isinstance(source, Affine) or isinstance(output, Affine)):
             return None
@@ -162,6 +167,8 @@ def has_format(quantizer: Quantizer) -> bool:
     try:
         if isinstance(quantizer, FloatQuantizer):
             return bool(quantizer.grid)
+        if isinstance(quantizer, BlockQuantizer):
+            return bool(quantizer.microscaling())
         return bool(quantizer.format)
     except CreatorError:
         return False

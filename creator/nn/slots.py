@@ -23,6 +23,9 @@ Choice = Format | Quantizer
 
 FLOATING = Gradients()
 
+ANY_GRID = FixedPoint(1, 0, signed=False)
+"""Where values keep the grid that they have, so that they keep their type, too."""
+
 
 def checked_format(value: object, name: str, layer: torch.nn.Module) -> FixedPoint:
     """``value`` if it is a FixedPoint; else a refusal that names the layer's class and the argument."""
@@ -142,9 +145,38 @@ class FloatOutput(OutputQuantizer):
         return f"{self.quantizer.fmt}, {self.rounding}, {self.ste}"
 
 
+class BlockOutput(OutputQuantizer):
+    """Rounds values to a microscaling format, by a quantizer; they stay on the grid that they have, which no layer knows.
+
+    Raises:
+        CreatorError: for a format whose elements no core rounds, and for a layer whose own rounding says something else.
+    """
+
+    def __init__(self, quantizer: BlockQuantizer, rounding: Rounding, overflow: Overflow) -> None:
+        if overflow is not Overflow.SATURATE or rounding not in (Rounding.HALF_EVEN, quantizer.rounding):
+            raise CreatorError(
+                f"{quantizer.fmt} rounds {quantizer.rounding} and saturates, and the layer says {rounding}, {overflow}",
+                hint="give the rounding to the BlockQuantizer only",
+            )
+        self.quantizer, self.rounding, self.overflow, self.ste = quantizer, quantizer.rounding, overflow, quantizer.ste
+
+    def __call__(self, y: torch.Tensor, training: bool, dtype: torch.dtype, grads: Gradients = FLOATING) -> torch.Tensor:
+        y = quantize_gradient(y, grads.activation, grads.rounding, grads.generator)
+        if training:
+            return self.quantizer.values(y)
+        self.quantizer.microscaling()
+        if bool(torch.isnan(y).any()):
+            raise CreatorError("a value is NaN, which has no code", hint="look for the layer or the data that makes it")
+        # No result has more digits than what it was.
+        return self.quantizer.exact(y.double()).to(y.dtype if y.dtype is torch.float64 else eval_dtype(dtype, ANY_GRID))
+
+    def __repr__(self) -> str:
+        return f"{self.quantizer.fmt}, axis={self.quantizer.axis}, {self.rounding}, {self.ste}"
+
+
 def check_scales(quantizer: Quantizer | None) -> None:
     """Refuses a floating-point output where the input or the weights have an arbitrary scale."""
-    if isinstance(quantizer, FloatQuantizer):
+    if isinstance(quantizer, (FloatQuantizer, BlockQuantizer)):
         raise CreatorError(
             f"an output in {quantizer.fmt} needs an input and weights whose scales are powers of two",
             hint="use fixed-point or floating-point formats before it",

@@ -9,6 +9,7 @@ from creator.ops.conv import Conv
 from creator.ops.linear import Linear
 from creator.ops.lookup import Lookup
 from creator.ops.maxpool import MaxPool
+from creator.ops.microscale import Microscale
 from creator.ops.minifloat import Minifloat
 from creator.ops.multiply import Multiply
 from creator.ops.pad import Pad
@@ -36,6 +37,7 @@ REGISTRY: dict[str, type[Op]] = {
         Linear,
         Lookup,
         MaxPool,
+        Microscale,
         Minifloat,
         Multiply,
         Pad,
@@ -67,6 +69,7 @@ __all__ = [
     "Linear",
     "Lookup",
     "MaxPool",
+    "Microscale",
     "Minifloat",
     "Multiply",
     "Op",

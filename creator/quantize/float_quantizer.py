@@ -1,8 +1,8 @@
 """Quantizers for floating-point and block formats.
 
 Their numbers are integers on a grid, but not all of the grid's, so no format says how they round: eval mode and hardware round
-as the quantizer does. Weights of all of these formats become fixed-point codes. So do activations of a floating-point format;
-those of a block format have no hardware.
+as the quantizer does. Weights of all of these formats become fixed-point codes. So do activations of a floating-point format,
+and of a microscaling format, which ``nn.Quantize`` makes of fixed-point values.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from creator.formats import FixedPoint, Rounding, bits_for, check_rounding
 from creator.quantize.affine import Number, checked_scale
 from creator.quantize.blocks import BlockFormat, fake_quantize_blocks
 from creator.quantize.float_format import Float
+from creator.quantize.microscaling import Microscaling, SharedExponent
 from creator.quantize.minifloat import fake_quantize_float
 from creator.quantize.quantizer import Quantizer
 from creator.quantize.rounding import Generator
@@ -148,7 +149,7 @@ class FloatQuantizer(OwnRounding):
 
 
 class BlockQuantizer(OwnRounding):
-    """Rounds to a block format, as :func:`creator.quantize.fake_quantize_blocks` does; for weights, not for activations.
+    """Rounds to a block format, as :func:`creator.quantize.fake_quantize_blocks` does; for weights, and in ``nn.Quantize``.
 
     Args:
         fmt: a microscaling or block floating-point format, for example ``MXFP8_E4M3`` or ``BFP16``.
@@ -178,9 +179,25 @@ class BlockQuantizer(OwnRounding):
         """The values of ``x`` in the format; same shape, same dtype."""
         return fake_quantize_blocks(x, self.fmt, self.axis, self.rounding, self.ste, self.generator)
 
+    def microscaling(self) -> Microscaling:
+        """The format, if hardware can round to it.
+
+        Raises:
+            CreatorError: for a format that is no :class:`~creator.quantize.Microscaling` with its exponent from the largest
+                magnitude as it is, and for stochastic rounding.
+        """
+        check_rounding(self.rounding)
+        if not isinstance(self.fmt, Microscaling) or self.fmt.shared is not SharedExponent.FLOOR:
+            what = f"{self.fmt} has no hardware as an activation: its exponents depend on more than the largest magnitude's"
+            raise CreatorError(what, type(self).__name__, 'use a Microscaling format with shared="floor", such as MXFP8_E4M3')
+        if isinstance(self.fmt.element, Float) and not self.fmt.element.saturating:
+            what = f"{self.fmt} overflows to infinities or NaN, which hardware does not have"
+            raise CreatorError(what, type(self).__name__, "use saturating=True")
+        return self.fmt
+
     @property
     def format(self) -> NoReturn:
-        """Always refused: an exponent that follows the data needs the whole block before anything is rounded.
+        """Always refused: an exponent that follows the data leaves values on the grid on which they were.
 
         Raises:
             CreatorError: always, with the width that the product of two elements needs.
@@ -194,8 +211,9 @@ class BlockQuantizer(OwnRounding):
         else:
             bits = element.exact_bits(2)
         self._refuse(
-            f"the largest of {self.fmt.block_size} values decides how each is rounded, and no core waits for them; products of"
-            f" two elements need {bits} bits, and a sum over several blocks up to 508 more for their exponents"
+            f"the largest of {self.fmt.block_size} values decides how each is rounded, which nn.Quantize(BlockQuantizer(...))"
+            f" does behind a layer with a FixedPoint output; here, products of two elements need {bits} bits, and a sum over"
+            " several blocks up to 508 more for their exponents"
         )
 
     def extra_repr(self) -> str:

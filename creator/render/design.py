@@ -13,7 +13,7 @@ from creator.errors import CreatorError
 from creator.graph import Graph
 from creator.graph.order import input_axes, output_axes
 from creator.graph.storage import graph_bytes
-from creator.ops import Softmax, TensorType, beats
+from creator.ops import Microscale, Softmax, TensorType, beats
 from creator.passes import LOWER, run_passes
 from creator.render.adapter import adapter_values
 from creator.render.bench import file_bench, stream_checker
@@ -237,7 +237,7 @@ class _Renderer:
         used = set()
         for core in self.plan.cores:
             used |= {"creator_ram"} if core.stores or any(feed.words for feed in core.feeds) else set()
-            used |= {"creator_row_store"} if isinstance(core.node.op, Softmax) else set()
+            used |= {"creator_row_store"} if isinstance(core.node.op, (Microscale, Softmax)) else set()
             used |= {"creator_ring"} if core.windows else set()
             used |= {"creator_ram"} if any(axis.remembers for axis in core.sweeps) else set()
             used |= (

@@ -11,7 +11,7 @@ from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Graph, Node
 from creator.graph.order import input_order, output_order
-from creator.ops import Conv, Lanes, Linear, Permute, Softmax, TensorType, Timing, beats
+from creator.ops import Conv, Lanes, Linear, Microscale, Permute, Softmax, TensorType, Timing, beats
 from creator.ops.axis import Axis
 
 
@@ -141,7 +141,7 @@ class Core:
     def stores(self) -> bool:
         """Whether it stores a whole frame before it computes."""
         op = self.node.op
-        if isinstance(op, (Permute, Softmax)):
+        if isinstance(op, (Microscale, Permute, Softmax)):
             return True
         return isinstance(op, Linear) and not self.windows and beats(self.node.type.size, self.lanes.output) > 1
 

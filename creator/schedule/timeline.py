@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from creator.ops import ArgMax, Concatenate, Conv, Linear, Permute, Slice, Softmax, Top1, beats
+from creator.ops import ArgMax, Concatenate, Conv, Linear, Microscale, Permute, Slice, Softmax, Top1, beats, microscale
 from creator.ops.argmax import Comparison
 from creator.schedule.lines import Line, QueuedLine
 from creator.schedule.links import End, Fifo, Fork, Regrouping, Relay, StreamRegister, Together, Turns
@@ -39,6 +39,9 @@ def core_parts(core: Core) -> list[Part]:
         return [stored_core(Line(2), core.input_type.size, 1, row=1)]
     if core.sweeps:
         return [part for axis in core.sweeps for part in (StreamRegister(), moves_of(axis))][1:]
+    if isinstance(op, Microscale):
+        words, stages = op.words(core.input_type, lanes), microscale.STAGES
+        return [Pipeline(microscale.FRONT_STAGES, 1, rigid=False), StoredCore(words, 1, stages, rigid=False, row=1)]
     if isinstance(op, Softmax):
         found, each = Comparison(core.input_type, lanes), op.stages_behind_stores(core.input_type, lanes)
         front: list[Part] = [Pipeline(Line(found.levels))] if found.levels else []

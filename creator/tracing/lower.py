@@ -17,7 +17,7 @@ from creator import ops
 from creator.errors import CreatorError
 from creator.graph import Builder, Graph
 from creator.nn import ArgMax, BatchNorm1d, BatchNorm2d, MultiThreshold, PReLU, Quantize
-from creator.nn.slots import FloatOutput
+from creator.nn.slots import BlockOutput, FloatOutput
 from creator.nn.weighted import Weighted
 from creator.ops import Reshape, TensorType
 from creator.tracing.appending import Appending, Raw
@@ -29,7 +29,7 @@ from creator.tracing.layout import Value, channels_last, natural, permuted, resh
 from creator.tracing.modules import FUNCTION_HINTS, module_handler
 from creator.tracing.parts import NARROWS, SPLITS, indexed, narrowed, split
 from creator.tracing.pooling import SPATIAL, axes_of
-from creator.tracing.rows import ARG_MAX, ROWS, argmax_arguments
+from creator.tracing.rows import ARG_MAX, NO_ROWS, argmax_arguments, row_axis
 from creator.tracing.spatial_calls import SPATIAL_CALLS, spatial_call
 from creator.tracing.weighted import CONVOLUTIONS, folded_ops, weighted_ops
 
@@ -127,9 +127,9 @@ class Lowering(Appending, torch.fx.Interpreter):
             self.values[n] = self._weighted(module, lambda context: weighted_ops(module, context), value, (where,))
         elif isinstance(module, tuple(SPATIAL)) and handler is not None:
             self.values[n] = self._spatial(lambda context: handler(module, context), value, axes_of(module), (where,))
-        elif isinstance(module, ROWS) and handler is not None:
+        elif (dim := row_axis(module)) is not NO_ROWS and handler is not None:
             keepdim = isinstance(module, ArgMax) and module.keepdim
-            self.values[n] = self._along(lambda context: handler(module, context), value, module.dim, where, keepdim)
+            self.values[n] = self._along(lambda context: handler(module, context), value, dim, where, keepdim)
         elif handler is not None:
             per_channel = isinstance(module, PReLU) and module.num_parameters > 1
             if per_channel or (isinstance(module, MultiThreshold) and module.channels > 1):
@@ -184,6 +184,9 @@ class Lowering(Appending, torch.fx.Interpreter):
     def _define_input(self, n: torch.fx.Node, raw: Raw, module: Quantize, where: str) -> None:
         try:
             quantizer = module.quantizer
+            if isinstance(quantizer, BlockOutput):
+                what = f"a network's input cannot be {quantizer.quantizer.fmt}"
+                raise CreatorError(what, hint="put nn.Quantize of a FixedPoint before this one")
             if isinstance(quantizer, FloatOutput):
                 what = f"a network's input cannot be {quantizer.quantizer.fmt}"
                 raise CreatorError(what, hint=f"put nn.Quantize({quantizer.format!r}), which holds all of it, before this one")

@@ -12,11 +12,11 @@ import torch
 from creator import nn, ops
 from creator.affine import Affine, Format
 from creator.errors import CreatorError
-from creator.nn.slots import FloatOutput
+from creator.nn.slots import BlockOutput, FloatOutput
 from creator.tracing.activations import lined_op, lookup_op, prelu_op
 from creator.tracing.pooling import SPATIAL
 from creator.tracing.requantized import Context, rescale_op
-from creator.tracing.rows import argmax_op, softmax_op, top1_op
+from creator.tracing.rows import argmax_op, microscale_op, softmax_op, top1_op
 from creator.tracing.thresholds import threshold_op, thresholds_op
 from creator.tracing.weighted import check_fixed, minifloat_op, weighted_ops
 
@@ -26,6 +26,9 @@ Handler = Callable[[Any, Context], "ops.Op | Sequence[ops.Op]"]
 def quantize_op(module: nn.Quantize, context: Context) -> ops.Op:
     """A change of format inside the network."""
     q = module.quantizer
+    if isinstance(q, BlockOutput):
+        check_fixed(context.input.format, q)
+        return microscale_op(q.quantizer, context)
     if isinstance(q, FloatOutput):
         check_fixed(context.input.format, q)
         return minifloat_op(q)

@@ -15,11 +15,29 @@ from creator.graph import Builder
 from creator.nn.softmax import exponential
 from creator.ops import ArgMax, Op
 from creator.ops.softmax import MAX_TABLE
+from creator.quantize.float_format import Float
+from creator.quantize.float_quantizer import BlockQuantizer
 from creator.tracing.layout import Value, natural, permuted, reshaped
 from creator.tracing.requantized import Context
 
 ROWS = (nn.ArgMax, nn.Softmax, nn.Top1)
 """Modules with an axis ``dim``."""
+
+
+NO_ROWS = object()
+"""In place of an axis, which may be anything that users give."""
+
+
+def row_axis(module: torch.nn.Module) -> object:
+    """The axis along which a module treats rows; ``NO_ROWS`` for one that treats each element alone."""
+    if isinstance(module, ROWS):
+        return module.dim
+    blocks = module.output_quantizer if isinstance(module, nn.Quantize) else None
+    return blocks.axis if isinstance(blocks, BlockQuantizer) else NO_ROWS
+
+
+MOST_EXPONENT = 96
+"""What a shared exponent, of -127 to 127, and float32 hold in any case."""
 
 ARG_MAX = {torch.argmax, "argmax"}
 
@@ -106,3 +124,16 @@ def softmax_op(module: nn.Softmax, context: Context) -> ops.Op:
             )
         entries.append(entry)
     return ops.Softmax(np.array(entries), module.output_format)
+
+
+def microscale_op(quantizer: BlockQuantizer, context: Context) -> ops.Microscale:
+    """Rounding of blocks of a row to elements that share an exponent."""
+    fmt, x = quantizer.microscaling(), context.input.format
+    element = fmt.element
+    if isinstance(element, Float):
+        digits, depth, least = element.mantissa + 1, element.max_exponent - element.min_exponent, -element.max_code
+    else:
+        digits, depth, least = element.max_code.bit_length(), 0, element.min_code
+    if x.frac_bits + fmt.element_exponent > MOST_EXPONENT or x.total_bits - x.frac_bits > MOST_EXPONENT:
+        raise CreatorError(f"exponents shared in {x} do not fit a byte", hint="use a format nearer to 1")
+    return ops.Microscale(fmt.block, digits, depth, element.max_code, least, quantizer.rounding)

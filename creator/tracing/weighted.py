@@ -16,7 +16,7 @@ from creator.errors import CreatorError
 from creator.formats import FixedPoint, IntArray, Rounding, bits_for
 from creator.nn.exact import width_of
 from creator.nn.requantize import zero_of
-from creator.nn.slots import FloatOutput, OutputQuantizer, check_scales
+from creator.nn.slots import BlockOutput, FloatOutput, OutputQuantizer, check_scales
 from creator.nn.weighted import Weighted
 from creator.ops import Interval
 from creator.ops.base import MAX_BITS
@@ -80,7 +80,7 @@ def minifloat_op(q: FloatOutput) -> ops.Minifloat:
     return ops.Minifloat(q.format, fmt.mantissa, q.rounding, -most, most)
 
 
-def check_fixed(fmt: Format, q: FloatOutput) -> None:
+def check_fixed(fmt: Format, q: FloatOutput | BlockOutput) -> None:
     """Refuses a floating-point output of what has an arbitrary scale."""
     if isinstance(fmt, Affine):
         check_scales(q.quantizer)

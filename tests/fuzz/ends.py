@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from creator import FixedPoint, Graph
 from creator.graph import Builder
-from creator.ops import ArgMax, Op, Reshape, Softmax, TensorType, Threshold, Top1
+from creator.ops import ArgMax, Microscale, Op, Reshape, Softmax, TensorType, Threshold, Top1
 from creator.passes import OPTIMISE, run_passes
 from tests import oracle
 from tests.fuzz.draws import FRAME_BEATS, Draws
@@ -50,7 +50,7 @@ class Ends(Draws):
         self.add(Reshape((size,) if rows == 1 else (rows, size // rows)))
 
     def end(self) -> None:
-        makers: list[Callable[[], Op]] = [ArgMax, Top1, self.softmax, self.threshold]
+        makers: list[Callable[[], Op]] = [ArgMax, Top1, self.softmax, self.threshold, self.microscale]
         if self.chance(20):
             self.regroup()
         self.add(self.pick(makers)())
@@ -59,6 +59,15 @@ class Ends(Draws):
         fmt, channels = self.type.format, self.pick([1, self.type.shape[-1]])
         shape = channels, self.pick([1, 2, 3, self.whole(1, 12)])
         return Threshold(self.bulk().integers(fmt.min_code, fmt.max_code + 1, shape, endpoint=True))
+
+    def microscale(self) -> Microscale:
+        """Floating-point or integer elements, in blocks that divide a row or are longer."""
+        row, digits = self.type.shape[-1], self.whole(1, 6)
+        block = self.pick([n for n in range(1, row + 1) if row % n == 0] + [row + self.whole(1, 9)])
+        depth = self.pick([0, 1, 2, self.whole(0, 12)])
+        largest = (1 << digits) - 1 - (digits > 1 and self.chance(30))
+        least = -largest - (depth == 0 and self.chance(50))
+        return Microscale(block, digits, depth, largest, least, self.pick(oracle.ROUNDINGS))
 
     def softmax(self) -> Softmax:
         """Any falling table, mostly shorter than the differences."""

@@ -15,6 +15,7 @@ from creator.ops import (
     Linear,
     Lookup,
     MaxPool,
+    Microscale,
     Minifloat,
     Multiply,
     Op,
@@ -40,6 +41,7 @@ from creator.render.cores.concatenate import render_concatenate
 from creator.render.cores.conv import render_conv
 from creator.render.cores.linear import render_linear
 from creator.render.cores.lookup import render_lookup
+from creator.render.cores.microscale import render_microscale
 from creator.render.cores.minifloat import render_minifloat
 from creator.render.cores.multiply import render_multiply
 from creator.render.cores.permute import render_permute
@@ -72,6 +74,7 @@ _RENDERERS: dict[type[Op], Callable[[CoreFiles, Any], None]] = {
     Rescale: render_rescale,
     Slice: render_slice,
     Slope: render_slope,
+    Microscale: render_microscale,
     Softmax: render_softmax,
     SumPool: render_sumpool,
     Upsample: render_upsample,

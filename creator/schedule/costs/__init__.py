@@ -16,6 +16,7 @@ from creator.ops import (
     Linear,
     Lookup,
     MaxPool,
+    Microscale,
     Minifloat,
     Multiply,
     Op,
@@ -38,6 +39,7 @@ from creator.schedule.costs.branches import add_cost, concatenate_cost, multiply
 from creator.schedule.costs.comparison import comparison_cost
 from creator.schedule.costs.elementwise import clamp_cost, lookup_cost, minifloat_cost, quantize_cost
 from creator.schedule.costs.linear import linear_cost
+from creator.schedule.costs.microscale import microscale_cost
 from creator.schedule.costs.polynomial import polynomial_cost
 from creator.schedule.costs.rescale import rescale_cost
 from creator.schedule.costs.slope import slope_cost
@@ -63,6 +65,7 @@ _COSTS: dict[type[Op], Cost] = {
     Rescale: rescale_cost,
     Slice: slice_cost,
     Slope: slope_cost,
+    Microscale: microscale_cost,
     Softmax: softmax_cost,
     SumPool: sumpool_cost,
     Upsample: upsample_cost,
