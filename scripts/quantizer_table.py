@@ -26,6 +26,7 @@ NONE = "refused: no hardware"
 DYNAMIC = "refused: depends on the data"
 
 WEIGHTS = "of weights fixed-point codes, as wide as they need"
+BLOCKS = f"{WEIGHTS}; in `nn.Quantize` a rounding core, and codes on the grid of the input"
 FLOATS = f"{WEIGHTS}; of outputs a rounding core, and codes on the grid of the smallest number"
 
 Row = tuple[str, str, str, str]
@@ -97,7 +98,7 @@ FAMILIES: list[tuple[str, list[Row]]] = [
          "tests/quantize/test_non_scaled.py"),
         ("`NonScaledRealQuantizeFunction`", "creator.quantize:NonScaledRealQuantizeFunction", NONE,
          "tests/quantize/test_non_scaled.py"),
-        ("MXFP8, MXFP6, MXFP4, MXINT8", "creator.quantize:BlockQuantizer", WEIGHTS, "tests/quantize/test_microscaling.py"),
+        ("MXFP8, MXFP6, MXFP4, MXINT8", "creator.quantize:BlockQuantizer", BLOCKS, "tests/quantize/test_microscaling.py"),
         ("MX6, MX9, BFP16", "creator.quantize:BlockQuantizer", WEIGHTS,
          "tests/quantize/test_block_floating_point.py"),
         ("`TQTQuantize`", "creator.quantize:TQTQuantize", SHIFT, "tests/quantize/test_tqt.py"),

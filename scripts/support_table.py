@@ -56,6 +56,8 @@ ROWS = [
         ("conv",), ("Conv1d in development", "yes; groups only depthwise, none from torch", "yes; groups only depthwise", "all at once", "2-D; groups only depthwise")),
     Row(("Quantize", "Linear", "Conv1d", "Conv2d"), "with `FloatQuantizer(E4M3)` as output", "every format that saturates and needs up to 52 bits, every rounding, scale a power of two; not as the network's input", "as above; any for the rounding", "an exact sum, then a rounding core of six registers", ELEMENTS,
         ("minifloat",), ("trains only", "as a type of HLS", NO, "no: fixed point only", NO)),
+    Row(("Quantize",), "with `BlockQuantizer(MXFP8_E4M3)` and the like", "every element, block size and rounding, any axis; fixed-point input; not as the network's input", "divide the block", "a store of two blocks, a rounder of eight registers a lane", ELEMENTS,
+        ("microscale",), (NO, NO, NO, NO, NO)),
     Row(("Linear", "Conv1d", "Conv2d"), "with `FloatQuantizer` or `BlockQuantizer` as weight", "every format, block size and axis, scales powers of two; sums up to 52 bits", "as above", "as above, with weights as wide as their numbers need", "as above",
         ("linear", "conv"), ("trains only", "floats as a type of HLS; no blocks", "no: integers only", "HGQ2's floats, as constants; no blocks", NO)),
     Row(("ConvTranspose1d", "ConvTranspose2d"), "", "all; padding up to `dilation * (kernel_size - 1)`", "as a convolution", "zeros between pixels, then a convolution", "of the convolution over them",

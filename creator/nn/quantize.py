@@ -90,6 +90,17 @@ class Quantize(torch.nn.Module):
         return self._quantizer
 
     @property
+    def treats_blocks(self) -> bool:
+        """Whether it rounds blocks of neighbours, along :attr:`block_axis`."""
+        return isinstance(self.output_quantizer, BlockQuantizer)
+
+    @property
+    def block_axis(self) -> int:
+        """The axis along which blocks lie, the batch being axis 0."""
+        assert isinstance(self.output_quantizer, BlockQuantizer)
+        return self.output_quantizer.axis
+
+    @property
     def output_format(self) -> Format:
         return self.output_quantizer.format if isinstance(self.output_quantizer, BlockQuantizer) else self.quantizer.format
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -145,6 +145,17 @@ class FloatOutput(OutputQuantizer):
         return f"{self.quantizer.fmt}, {self.rounding}, {self.ste}"
 
 
+class Elements(NamedTuple):
+    """What a block of a microscaling format consists of, in the terms of :class:`creator.ops.Microscale`."""
+
+    size: int  #: elements in a block
+    exponent: int  #: of the largest element
+    digits: int
+    depth: int
+    largest: int
+    least: int
+
+
 class BlockOutput(OutputQuantizer):
     """Rounds values to a microscaling format, by a quantizer; they stay on the grid that they have, which no layer knows.
 
@@ -160,11 +171,20 @@ class BlockOutput(OutputQuantizer):
             )
         self.quantizer, self.rounding, self.overflow, self.ste = quantizer, quantizer.rounding, overflow, quantizer.ste
 
+    def elements(self) -> Elements:
+        """Those of its blocks; refused for a format that no hardware rounds to."""
+        fmt = self.quantizer.microscaling()
+        element, size, exponent = fmt.element, fmt.block, fmt.element_exponent
+        if isinstance(element, Float):
+            depth = element.max_exponent - element.min_exponent
+            return Elements(size, exponent, element.mantissa + 1, depth, element.max_code, -element.max_code)
+        return Elements(size, exponent, element.max_code.bit_length(), 0, element.max_code, element.min_code)
+
     def __call__(self, y: torch.Tensor, training: bool, dtype: torch.dtype, grads: Gradients = FLOATING) -> torch.Tensor:
         y = quantize_gradient(y, grads.activation, grads.rounding, grads.generator)
         if training:
             return self.quantizer.values(y)
-        self.quantizer.microscaling()
+        self.elements()
         if bool(torch.isnan(y).any()):
             raise CreatorError("a value is NaN, which has no code", hint="look for the layer or the data that makes it")
         # No result has more digits than what it was.

@@ -15,8 +15,8 @@ from creator.ops.base import MAX_BITS, Interval, Lanes, Op, TensorType, Timing, 
 FRONT_STAGES = 1
 """Registers before the store: sign and magnitude."""
 
-STAGES = 7
-"""From the store on: its output, the leading ones, the bits that are dropped, what is added, the sum, the limit, the sign."""
+STAGES = 8
+"""From the store on: its output and a register, leading ones, the bits that are dropped, what is added, sum, limit, sign."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def quantize_op(module: nn.Quantize, context: Context) -> ops.Op:
     q = module.quantizer
     if isinstance(q, BlockOutput):
         check_fixed(context.input.format, q)
-        return microscale_op(q.quantizer, context)
+        return microscale_op(q, context)
     if isinstance(q, FloatOutput):
         check_fixed(context.input.format, q)
         return minifloat_op(q)

@@ -12,11 +12,10 @@ from creator import nn, ops
 from creator.affine import Affine
 from creator.errors import CreatorError
 from creator.graph import Builder
+from creator.nn.slots import BlockOutput
 from creator.nn.softmax import exponential
 from creator.ops import ArgMax, Op
 from creator.ops.softmax import MAX_TABLE
-from creator.quantize.float_format import Float
-from creator.quantize.float_quantizer import BlockQuantizer
 from creator.tracing.layout import Value, natural, permuted, reshaped
 from creator.tracing.requantized import Context
 
@@ -32,8 +31,7 @@ def row_axis(module: torch.nn.Module) -> object:
     """The axis along which a module treats rows; ``NO_ROWS`` for one that treats each element alone."""
     if isinstance(module, ROWS):
         return module.dim
-    blocks = module.output_quantizer if isinstance(module, nn.Quantize) else None
-    return blocks.axis if isinstance(blocks, BlockQuantizer) else NO_ROWS
+    return module.block_axis if isinstance(module, nn.Quantize) and module.treats_blocks else NO_ROWS
 
 
 MOST_EXPONENT = 96
@@ -126,14 +124,9 @@ def softmax_op(module: nn.Softmax, context: Context) -> ops.Op:
     return ops.Softmax(np.array(entries), module.output_format)
 
 
-def microscale_op(quantizer: BlockQuantizer, context: Context) -> ops.Microscale:
+def microscale_op(q: BlockOutput, context: Context) -> ops.Microscale:
     """Rounding of blocks of a row to elements that share an exponent."""
-    fmt, x = quantizer.microscaling(), context.input.format
-    element = fmt.element
-    if isinstance(element, Float):
-        digits, depth, least = element.mantissa + 1, element.max_exponent - element.min_exponent, -element.max_code
-    else:
-        digits, depth, least = element.max_code.bit_length(), 0, element.min_code
-    if x.frac_bits + fmt.element_exponent > MOST_EXPONENT or x.total_bits - x.frac_bits > MOST_EXPONENT:
+    blocks, x = q.elements(), context.input.format
+    if x.frac_bits + blocks.exponent > MOST_EXPONENT or x.total_bits - x.frac_bits > MOST_EXPONENT:
         raise CreatorError(f"exponents shared in {x} do not fit a byte", hint="use a format nearer to 1")
-    return ops.Microscale(fmt.block, digits, depth, element.max_code, least, quantizer.rounding)
+    return ops.Microscale(blocks.size, blocks.digits, blocks.depth, blocks.largest, blocks.least, q.rounding)

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import creator
-from creator import FixedPoint, nn
+from creator import FixedPoint, Rounding, nn
 from creator.affine import Affine
 from creator.graph import Builder
-from creator.ops import ArgMax, Concatenate, Permute, Slice, Softmax, TensorType, Threshold, Top1
+from creator.ops import ArgMax, Concatenate, Microscale, Permute, Slice, Softmax, TensorType, Threshold, Top1
 from tests.graph.chains import ENTRY, chain, linear, quantize
 from tests.synthesis.test_netlists import agree
 
@@ -50,6 +50,10 @@ NETWORKS = {
     "top1 of rows": (chain(Top1(), shape=(3, 5), entry=F(5, 2)), {}),
     "thresholds": (chain(Threshold(EACH[1:2]), shape=(5,), entry=F(6, 2)), {"lanes": {"layer.0": 2}}),
     "thresholds for each channel": (chain(Threshold(EACH), shape=(2, 5), entry=F(6, 2)), {"lanes": {"layer.0": 2}}),
+    "microscaling": (
+        chain(linear(3, 6, output=ENTRY), Microscale(3, 2, 2, 3, -3, Rounding.HALF_EVEN), shape=(3,)), {}),
+    "microscaling of integers, two lanes": (
+        chain(Microscale(4, 3, 0, 7, -8, Rounding.FLOOR), shape=(2, 4), entry=F(7, 2)), {"lanes": {"layer.0": 2}}),
     "rows cut, joined and exchanged": (moved(), {}),
 }  # fmt: skip
 

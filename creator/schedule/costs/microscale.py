@@ -18,9 +18,8 @@ def microscale_cost(parts: Parts, op: Microscale, x: TensorType, interval: Inter
     parts.luts["stream"] += 1
     parts.luts["counter"] += 2 * place
     parts.luts["choose"] += bits * (1 + levels)
-    parts.ffs["control"] += 2 * place + 9 + 2 * STAGES + 2
-    parts.ffs["held"] += (3 + 5) * bits + stored
+    parts.ffs["control"] += 2 * place + 9 + 2 * STAGES + 2 + 6 * bits + stored
     # Magnitude, its leading one, a carry, a sum, a limit, the sign.
     parts.luts["add"] += count * bits * (3 + (low < 0))
     parts.luts["choose"] += count * bits * (2 + levels * (op.depth > 0))
-    parts.ffs["round"] += count * (8 * bits + 6)
+    parts.ffs["control"] += count * (8 * bits + 6)
