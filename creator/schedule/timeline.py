@@ -40,8 +40,8 @@ def core_parts(core: Core) -> list[Part]:
     if core.sweeps:
         return [part for axis in core.sweeps for part in (StreamRegister(), moves_of(axis))][1:]
     if isinstance(op, Microscale):
-        words, stages = op.words(core.input_type, lanes), microscale.STAGES
-        return [Pipeline(microscale.FRONT_STAGES, 1, rigid=False), StoredCore(words, 1, stages, rigid=False, row=1)]
+        words = op.words(core.input_type, lanes)
+        return [Pipeline(Line(microscale.FRONT_STAGES)), stored_core(Line(microscale.STAGES), words, 1, row=1)]
     if isinstance(op, Softmax):
         found, each = Comparison(core.input_type, lanes), op.stages_behind_stores(core.input_type, lanes)
         front: list[Part] = [Pipeline(Line(found.levels))] if found.levels else []

@@ -24,7 +24,7 @@ from tests.schedule.cycles import movement, streams
 
 F = FixedPoint
 OPTIONS = ("parallelism", "target", "lanes", "packing", "pipelining")
-BURSTS = ("conv", "upsample", "pad", "maxpool", "concatenate", "softmax", "permute")
+BURSTS = ("conv", "upsample", "pad", "maxpool", "concatenate", "softmax", "microscale", "permute")
 CASES = [
     pytest.param(case, id=f"{op}: {case.name}")
     for op in sorted(REGISTRY)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from creator.ops import ArgMax, Concatenate, Conv, Linear, Permute, Slice, Softmax, Top1, beats
+from creator.ops import ArgMax, Concatenate, Conv, Linear, Microscale, Permute, Slice, Softmax, Top1, beats, microscale
 from creator.ops.argmax import Comparison
 from creator.schedule.plan import Core, Feed, Plan
 from tests.schedule.cycles.movement import (
@@ -45,6 +45,9 @@ def core_parts(core: Core) -> list[Part]:
         return [StoredCore(core.input_type.size, 1, 2, rigid=False, row=1)]
     if core.sweeps:
         return [part for axis in core.sweeps for part in (StreamRegister(), moves_of(axis))][1:]
+    if isinstance(op, Microscale):
+        words, stages = op.words(core.input_type, lanes), (microscale.FRONT_STAGES, microscale.STAGES)
+        return [Pipeline(stages[0], 1, rigid=False), StoredCore(words, 1, stages[1], rigid=False, row=1)]
     if isinstance(op, Softmax):
         found, each = Comparison(core.input_type, lanes), op.stages_behind_stores(core.input_type, lanes)
         front: list[Part] = [Pipeline(found.levels, 1, rigid=False)] if found.levels else []
