@@ -47,6 +47,7 @@ CASES = [
     pool("lanes", (12, 4, 4), 2, lanes=3),
     pool("all channels at once", (6, 5, 5), 3, stride=2, padding=1, lanes=6),
     pool("all channels of windows in a memory", (6, 3, 5), 3, stride=1, padding=1, lanes=1),
+    pool("several results in a memory, lanes", (8, 3, 4), 3, stride=1, padding=1, lanes=2),
     pool("two in a row", (4, 9, 7), 3, nn.ReLU(), nn.MaxPool2d(2), stride=1, padding=1),
     Case("global", lambda: sequential(nn.Quantize(IN), nn.AdaptiveMaxPool2d(1)), (5, 3, 4)),
     Case("four parts", lambda: sequential(nn.Quantize(IN), nn.AdaptiveMaxPool2d((2, 2))), (3, 4, 6)),

@@ -49,8 +49,13 @@ class Run:
 
 
 FULL = Run("full speed")
-RUNS = (FULL, Run("bursts and a reset", "bursts", cut=True, share=0.5), Run("pauses and resets", "random", True, 40, 0.3))
-MORE = (Run("resets", "none", True, 64, 0.3), *(Run(name, name, share=0.5) for name in NAMES[1:]))
+RUNS = (
+    FULL,
+    Run("bursts and a reset", "bursts", cut=True, share=0.5),
+    Run("pauses and resets", "random", True, 40, 0.3),
+    Run("a slow sink", "slow-sink", share=0.5),
+)
+MORE = (Run("resets", "none", True, 64, 0.3), *(Run(name, name, share=0.5) for name in NAMES[1:] if name != "slow-sink"))
 
 
 @dataclass(frozen=True)

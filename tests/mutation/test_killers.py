@@ -1,6 +1,6 @@
 """The small networks for mutants, without any: right at full speed, with pauses and with resets, in as many cycles as ever.
 
-``CREATOR_UPDATE_GOLDEN=1`` writes the cycles under pauses anew. One network in eight is run by `make test`.
+``CREATOR_UPDATE_GOLDEN=1`` writes the cycles under pauses anew. One network in 24 is run by `make test`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.mutation.killers import KILLERS
 from tests.mutation.networks import RUNS, Network
 
 EACH = [
-    pytest.param(killer, id=killer[0], marks=() if n % 8 == 5 else pytest.mark.extended) for n, killer in enumerate(KILLERS)
+    pytest.param(killer, id=killer[0], marks=() if n % 24 == 5 else pytest.mark.extended) for n, killer in enumerate(KILLERS)
 ]
 
 

@@ -1,8 +1,4 @@
-"""Small networks that reach every branch of the templates in few cycles: a name, a graph, options of ``translate``.
-
-They come first when a mutant is judged, so they decide how fast that is; each branch that no other test's network reaches
-is here.
-"""
+"""Layers, what stands between them, and cores that work element by element."""
 
 from __future__ import annotations
 
@@ -13,13 +9,11 @@ from typing import Any
 
 import numpy as np
 
-import creator
 from creator.affine import Affine
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.ops import Clamp, Linear, Op
 from tests.graph.chains import ENTRY, IN, chain, linear, quantize, rescale, table
-
-Killer = tuple[str, creator.Graph, dict[str, Any]]
+from tests.mutation.killers.killer import Killer
 
 F = FixedPoint
 NARROW = F(4, 2)
@@ -114,4 +108,4 @@ def _elementwise() -> Iterator[Killer]:
     yield "rows and a register", chain(quantize(F(7, 1)), table(bits=7, output=IN), scales, shape=(2, 3)), {}
 
 
-KILLERS: list[Killer] = [*_layers(), *_grids(), *_regrouped(), *_elementwise()]
+LAYERS: list[Killer] = [*_layers(), *_grids(), *_regrouped(), *_elementwise()]
