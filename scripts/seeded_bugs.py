@@ -143,6 +143,81 @@ BUGS = (
         "        ends    <= '0';\n{% endif %}",
         "{% endif %}",
     ),
+    Bug(
+        "windows: padding comes a beat early",
+        "templates/window.vhd.j2",
+        "if inside_read(2) = '1' then",
+        "if inside_read(1) = '1' then",
+    ),
+    Bug(
+        "windows: the last ones of a frame wait for the next frame",
+        "templates/window.vhd.j2",
+        "<= not lack({{ count_bits - 1 }}) or behind({{ behind_bits - 1 }});",
+        "<= not lack({{ count_bits - 1 }});",
+    ),
+    Bug("windows: a reset leaves the corner", "templates/window.vhd.j2", "        corner      <= {{ place_first }};\n", ""),
+    Bug(
+        "windows: a row of taps goes on from the last tap",
+        "templates/window.vhd.j2",
+        "line_place <= next_place;",
+        "line_place <= place;",
+    ),
+    Bug("fork: a branch gets a beat twice", "vhdl/creator_stream_fork.vhd", "in_valid and not done(i);", "in_valid;"),
+    Bug(
+        "fork: a beat is over when one branch has it",
+        "vhdl/creator_stream_fork.vhd",
+        "when (done or out_ready) = all_of_them else",
+        "when out_ready(0) = '1' else",
+    ),
+    Bug(
+        "fork: a reset leaves what was taken",
+        "vhdl/creator_stream_fork.vhd",
+        "        done <= (others => '0');\n      end if;\n    end",
+        "        null;\n      end if;\n    end",
+    ),
+    Bug(
+        "queue before a join: full a beat late",
+        "vhdl/creator_stream_fifo.vhd",
+        "        if held = words - 1 then\n",
+        "        if held = words then\n",
+    ),
+    Bug("queue before a join: a reset leaves beats", "vhdl/creator_stream_fifo.vhd", "        filled      <= '0';\n", ""),
+    Bug(
+        "join: a beat of one operand alone",
+        "templates/join_pipeline.vhd.j2",
+        "b_ready   <= enable and a_valid;",
+        "b_ready   <= enable;",
+    ),
+    Bug(
+        "pool: input is taken while results are given",
+        "templates/pool_axis.vhd.j2",
+        "in_ready   <= enable and not flushes;",
+        "in_ready   <= enable;",
+    ),
+    Bug(
+        "pool: the sign of what is kept, not of the difference",
+        "templates/pool_axis.vhd.j2",
+        "or excess_{{ slot }}(lane)({{ result_bits }}) = '1'",
+        "or excess_{{ slot }}(lane)({{ result_bits - 1 }}) = '1'",
+    ),
+    Bug(
+        "pool: results of lanes in each other's place",
+        "templates/kept_slice.vhd.j2",
+        "downto {{ result_bits * kept }} * lane + {{ result_bits * slot }}",
+        "downto {{ result_bits + kept }} * lane + {{ result_bits * slot }}",
+    ),
+    Bug(
+        "softmax: the largest element of the row before",
+        "templates/softmax.vhd.j2",
+        "when codes_first = '1' or excess",
+        "when excess",
+    ),
+    Bug(
+        "softmax: the banks are not swapped for reading",
+        "vhdl/creator_row_store.vhd",
+        "read_bank  <= not read_bank;",
+        "read_bank  <= read_bank;",
+    ),
 )
 
 
@@ -161,8 +236,8 @@ def planted(bug: Bug, folder: Path) -> None:
     path.write_text(text.replace(bug.old, bug.new, 1))
 
 
-def hunt(bug: Bug) -> tuple[str | None, float]:
-    """The first test that fails with the bug, and the seconds until then."""
+def hunt(bug: Bug, some: str, processes: int) -> tuple[str | None, float]:
+    """The first test that fails with the bug, of those that pytest's ``-k some`` chooses, and the seconds until then."""
     with tempfile.TemporaryDirectory(prefix="bug-") as scratch:
         folder = Path(scratch)
         planted(bug, folder)
@@ -174,7 +249,9 @@ def hunt(bug: Bug) -> tuple[str | None, float]:
             "-x",
             "-q",
             "-n",
-            "2",
+            str(processes),
+            "-k",
+            some,
             "-m",
             "not extended",
             "-p",
@@ -198,15 +275,19 @@ def main() -> int:
     """Runs everything; see the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", type=int, help="the number of one bug")
+    parser.add_argument(
+        "--tests", default="", help="of the tests those with this expression in their names; nothing is written"
+    )
+    parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     rows: list[dict[str, str | int | None]] = []
     version = code()
     for number, bug in enumerate(BUGS):
         if options.only in (None, number):
-            test, seconds = hunt(bug)
+            test, seconds = hunt(bug, options.tests, options.processes)
             rows.append({"bug": bug.kind, "file": bug.file, "test": test, "seconds": round(seconds)})
             print(f"{number}: {bug.kind}: {test or 'NOT FOUND'}, {seconds:.0f} s", flush=True)
-            if options.only is None:
+            if options.only is None and not options.tests:
                 RESULT.parent.mkdir(parents=True, exist_ok=True)
                 RESULT.write_text(json.dumps({**version, "bugs": rows}, indent=2) + "\n")
     return int(any(row["test"] is None for row in rows))

@@ -18,6 +18,9 @@ from creator.schedule.plan import Adapter
 from creator.schedule.rom import address_bits, is_block_rom, rom_banks
 from creator.targets.family import Family
 
+REGISTER = 0.9
+"""Bits of "control" that are one flip-flop: its weight also covers what a linear core has beside those that are counted."""
+
 
 @dataclass(frozen=True)
 class Area:
@@ -53,6 +56,10 @@ class Parts:
         )
         return Area(luts, ffs, self.dsps, self.brams)
 
+    def registers(self, bits: float) -> None:
+        """Flip-flops that no multiplier and no memory takes in."""
+        self.ffs["control"] += REGISTER * bits
+
     def rom(self, words: int, width: int) -> None:
         """A memory with constant contents and a register."""
         if is_block_rom(words, width):
@@ -65,7 +72,8 @@ class Parts:
 
     def ram(self, words: int, width: int, register: str = "ram") -> None:
         """A memory with a write port, a read port and a register: its flip-flops count as ``register`` outside of block RAM."""
-        if self.family.is_block_ram(words, width):
+        # Synthesis makes whole powers of two of it, and decides by their bits.
+        if self.family.is_block_ram(1 << address_bits(words), width):
             self.brams += self.family.block_rams(words, width)
             return
         self.ffs[register] += width

@@ -58,13 +58,13 @@ def upsample_cost(parts: Parts, op: Upsample, x: TensorType, interval: Interval,
 
 
 def pad_cost(parts: Parts, op: Pad, x: TensorType, interval: Interval, lanes: Lanes) -> None:
-    """Padding: a choice and two registers of a beat."""
+    """Padding: two registers of a beat, the second of which has a reset for the constant."""
     each, beat = op.sweeps((x,), lanes), lanes.input * x.format.total_bits
     _between(parts, len(each), beat)
     for axis in each:
         assert isinstance(axis, SpreadAxis)
         _counters(parts, [axis.inner, axis.positions, axis.step], 5)
-        parts.luts["add"] += beat
+        parts.luts["add"] += 10
         parts.ffs["round"] += 2 * beat
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from creator.ops import Interval, Lanes, Softmax, TensorType
 from creator.ops.argmax import Comparison
+from creator.schedule.costs.comparison import pairs_cost
 from creator.schedule.parts import Parts
 from creator.schedule.rom import address_bits
 
@@ -12,28 +13,29 @@ def softmax_cost(parts: Parts, op: Softmax, x: TensorType, interval: Interval, l
     """Two stores, comparisons, tables, sums and dividers."""
     found, bits, sum_bits, count = Comparison(x, lanes), x.format.total_bits, op.sum_bits(x), lanes.input
     entry_bits, levels = op.entry_bits, found.levels
-    place = address_bits(found.words)
-    stages = op.entry_stages(x, lanes)
     for width, side in ((count * bits, bits + 1), (count * entry_bits, sum_bits + 1)):
-        parts.ram(2 << place, width)
-        parts.luts["stream"] += 1
-        parts.luts["counter"] += 2 * place
-        parts.luts["choose"] += side
-        parts.ffs["control"] += 2 * place + 9
-        parts.ffs["held"] += 3 * side
-    parts.luts["add"] += count * 2 * bits + sum_bits
-    parts.luts["choose"] += count * bits + sum_bits
-    parts.ffs["sum"] += bits + sum_bits + count * bits
+        _store_cost(parts, address_bits(found.words), width, side, op.store_stages(x, lanes) - 1)
+    pairs_cost(parts, found, bits, places=False, keeps=True)
+    # The largest element so far and the sum so far; differences; entries, and which of them are beyond the table.
+    parts.luts["add"] += 2 * bits + 2 * sum_bits + count * (bits + 2)
+    parts.registers(bits + sum_bits + count * (bits + entry_bits + 2 * (op.entry_stages(x, lanes) - levels - 3)))
     # Beats wait while their elements are compared, and while they are added.
-    parts.ffs["held"] += levels * count * (bits + entry_bits)
-    parts.luts["add"] += (count - 1) * (entry_bits + 2)
-    parts.ffs["sum"] += (count - 1) * (bits + entry_bits + 2)
-    parts.ffs["control"] += 2 * levels + 2 * stages
+    terms = count
+    for level in range(1, levels + 1):
+        pairs, terms = terms // 2, terms // 2 + terms % 2
+        parts.luts["add"] += pairs * (entry_bits + level)
+        parts.registers(count * (bits + entry_bits) + terms * (entry_bits + level))
+    parts.registers(4 * levels + 2 * (op.entry_stages(x, lanes) - levels) + 2 * op.division_stages)
     for _ in range(count):
         parts.rom(1 << address_bits(op.reached(x)), entry_bits)
-    parts.ffs["round"] += count * (entry_bits + op.output.total_bits)
+    # Divisors; of each lane remainders and the quotient's bits so far.
     quotient = op.quotient_bits
-    parts.luts["add"] += count * (quotient - 1) * (sum_bits + 2) + count * quotient
-    parts.luts["choose"] += count * (quotient - 1) * sum_bits / 2
-    parts.ffs["sum"] += (count + 1) * quotient * sum_bits + count * quotient * quotient / 2
-    parts.ffs["control"] += 2 * op.division_stages
+    parts.luts["add"] += count * ((2 * quotient - 1) * sum_bits + quotient + op.output.total_bits)
+    parts.registers((count + 1) * (quotient - 1) * sum_bits + count * (quotient * (quotient + 1) / 2 + op.output.total_bits))
+
+
+def _store_cost(parts: Parts, place: int, width: int, side: int, behind: int) -> None:
+    """A store of rows of ``2**place`` beats, with so many registers ``behind`` the memory's."""
+    parts.ram(2 << place, width, register="round")
+    parts.luts["add"] += 4 * place + side + 9
+    parts.registers(2 * place + 3 * side + 9 + behind * (width + side + 2))
