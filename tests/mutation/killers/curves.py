@@ -32,6 +32,10 @@ def _slopes() -> Iterator[Killer]:
         yield f"slopes of rows by {lanes}", chain(each, shape=(2, 5), entry=IN), by(lanes)
         lines = slope([3, -12, 0, 7, 5], 4, F(6, 2), everywhere=1, offset=9)
         yield f"lines by {lanes}", chain(lines, shape=(5,), entry=IN), by(lanes)
+    for value in (6, -12, 40):
+        # With the offset a value has fewer bits than without.
+        op = slope([value], 3, F(9, 4), everywhere=1, offset=-7 * value)
+        yield f"line {value} about zero", chain(op, shape=(3,), entry=F(4, 2, signed=False)), {}
     yield "slopes, all lanes", chain(slope([3, -12, 7], 4, F(6, 2)), shape=(3,), entry=IN), by(3)
     for everywhere in (0, 1):
         op = slope([0], 0, IN, Rounding.FLOOR, everywhere=everywhere)

@@ -28,9 +28,9 @@ def softmax(entries: tuple[int, ...] = (9, 6, 4, 1), output: FixedPoint = THIRD)
     return Softmax(np.array(entries), output)
 
 
-def behind(op: Op, m: int, entry: FixedPoint = IN) -> tuple[Op, Op]:
-    """A layer of two inputs and so many outputs, and ``op`` behind it."""
-    return linear(2, m, weight_format=F(4, 2), entry=CODES, output=entry), op
+def behind(op: Op, m: int) -> tuple[Op, Op]:
+    """A layer of two inputs and so many outputs, which seldom saturate, and ``op`` behind it."""
+    return linear(2, m, weight_format=F(4, 2), entry=CODES, output=F(8, 2)), op
 
 
 def _softmax() -> Iterator[Killer]:
