@@ -179,7 +179,7 @@ def _largest(x: torch.Tensor) -> float:
 
 def _check_shapes(x: tuple[int, ...], y: tuple[int, ...]) -> None:
     """Refuses operands that do not fit, and those of which the batch would meet another axis."""
-    if x == y or (len(x) == len(y) and x[:1] == y[:1] and all(a == b or 1 in (a, b) for a, b in zip(x, y, strict=True))):
-        return
+    if x == y or (len(x) == len(y) and all(a == b or 1 in (a, b) for a, b in zip(x, y, strict=True))):
+        return  # a constant may have one sample
     what = f"its operands have the shapes {x} and {y}"
     raise CreatorError(what, hint="make both alike, or 1 along an axis: keepdim=True, or x[:, :, None, None]")

@@ -18,6 +18,7 @@ from creator.ops.polynomial import Polynomial
 from creator.ops.quantize import Quantize
 from creator.ops.rescale import Rescale
 from creator.ops.reshape import Reshape
+from creator.ops.shift import Shift
 from creator.ops.slice import Slice
 from creator.ops.slope import Slope
 from creator.ops.softmax import Softmax
@@ -46,6 +47,7 @@ REGISTRY: dict[str, type[Op]] = {
         Quantize,
         Rescale,
         Reshape,
+        Shift,
         Slice,
         Slope,
         Softmax,
@@ -79,6 +81,7 @@ __all__ = [
     "Quantize",
     "Rescale",
     "Reshape",
+    "Shift",
     "Slice",
     "Slope",
     "Softmax",

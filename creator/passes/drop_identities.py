@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from creator.graph.build import rewrite
 from creator.graph.graph import Graph, Node
-from creator.ops import Clamp, Quantize, Rescale, Reshape, Slice
+from creator.ops import Clamp, Quantize, Rescale, Reshape, Shift, Slice
 
 
 def drop_identities(graph: Graph) -> Graph:
-    """Removes reshapes to the same shape, slices that keep everything, clamps that never bind, and changes to the format or
-    scale that is already there."""
+    """Removes reshapes to the same shape, slices that keep everything, shifts by nothing, clamps that never bind, and changes
+    to the format or scale that is already there."""
 
     def rule(node: Node, source: Node | None) -> str | None:
         del source
@@ -28,6 +28,8 @@ def drop_identities(graph: Graph) -> Graph:
         match node.op:
             case Reshape() | Slice():
                 same = node.type.shape == before.shape
+            case Shift(places=places):
+                same = places == 0
             case Rescale() if node.op.scaling != ((1,), 0):
                 same = False
             case Clamp(low=low, high=high) | Quantize(low=low, high=high) | Rescale(low=low, high=high):

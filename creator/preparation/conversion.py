@@ -17,6 +17,7 @@ from creator.nn.joins import Concatenate, Joined
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.piecewise import TABLE_BITS
+from creator.preparation.nodes import meets_a_number
 from creator.quantize.float_quantizer import OwnRounding
 from creator.tracing.fx import fx_graph
 
@@ -155,6 +156,8 @@ def _calls(
     for node in fx_graph(root).nodes:
         sources = tuple(formats.get(arg) for arg in node.args if isinstance(arg, torch.fx.Node))
         formats[node] = next((formats[n] for n in node.all_input_nodes if formats.get(n) is not None), None)
+        if meets_a_number(node):
+            formats[node] = None  # one of its own
         if node.op != "call_module":
             continue
         path = str(node.target)

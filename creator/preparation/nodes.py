@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from creator import nn
 from creator.errors import CreatorError
 from creator.preparation.layers import is_unsigned
 from creator.tracing.calls import RELUS
+from creator.tracing.constants import NEGATIONS, is_line
 from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path
 from creator.tracing.joins import CONCATENATIONS, PRODUCTS, SUMS, is_join, operands
 from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
@@ -21,6 +23,7 @@ from creator.tracing.parts import NARROWS, SPLITS
 
 _FUNCTIONS = SUMS.keys() | PRODUCTS
 _IN_PLACE = {operator.iadd, operator.isub, operator.imul, "add_", "sub_", "mul_", "subtract_", "multiply_"}
+_FEW_BITS = 8
 _MOVES = (
     torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.Upsample,
     torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Flatten, torch.nn.Unflatten, torch.nn.Identity,
@@ -89,6 +92,23 @@ def joined_values(node: torch.fx.Node) -> tuple[tuple[Any, ...], tuple[int, ...]
             what = "changes in place a value that is read elsewhere too"
             raise CreatorError(what, module_path(node), "use the version that is not in place")
     return tuple(values), (dim,) if node.target in CONCATENATIONS else ()
+
+
+def meets_a_number(node: torch.fx.Node) -> bool:
+    """Whether ``node`` is a value's negation, or its sum, product or quotient with a number of few bits, which is exact."""
+    if node.target in NEGATIONS:
+        return True
+    if not (is_line(node.target) or node.target in _FUNCTIONS) or node.kwargs:
+        return False
+    numbers = [arg for arg in node.args if isinstance(arg, (int, float)) and not isinstance(arg, bool)]
+    if len(numbers) != 1 or len(node.args) != 2 or (is_line(node.target) and not isinstance(node.args[0], torch.fx.Node)):
+        return False
+    return math.isfinite(numbers[0]) and _few_bits(numbers[0], node.target)
+
+
+def _few_bits(number: float, target: object) -> bool:
+    mantissa = abs(math.frexp(number)[0])
+    return mantissa == 0.5 if is_line(target) else mantissa * 2**_FEW_BITS % 1 == 0
 
 
 def never_negative(node: torch.fx.Node, modules: Mapping[str, torch.nn.Module]) -> bool:

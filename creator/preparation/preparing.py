@@ -37,6 +37,7 @@ from creator.preparation.nodes import (
     join_kind,
     joined_values,
     joins_values,
+    meets_a_number,
     never_negative,
     only_user,
     traced_in_both_modes,
@@ -150,6 +151,7 @@ class _Preparation:
                 or node.target in FUNCTIONS
                 or node.target in CALLS
                 or is_branch(node, self.tensors)
+                or meets_a_number(node)
             ):
                 return ""
             return module_path(node)

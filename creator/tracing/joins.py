@@ -153,7 +153,7 @@ def _exact_sum(kinds: tuple[TensorType, ...], sign: int, most: int = 0) -> ops.A
     rules = (Rounding.HALF_EVEN, Overflow.SATURATE)
     least = FixedPoint(1, max(kind.format.frac_bits for kind in kinds))
     sums = ops.Add(least, *rules, least.min_code, least.max_code, sign).sums(kinds, _ranges(kinds))
-    output = _narrowest(kinds, sums, least.frac_bits, most)
+    output = narrowest([kind.format for kind in kinds], sums, least.frac_bits, most)
     return ops.Add(output, *rules, output.min_code, output.max_code, sign)
 
 
@@ -162,7 +162,7 @@ def _exact_product(kinds: tuple[TensorType, ...], most: int = 0) -> ops.Multiply
     rules = (Rounding.HALF_EVEN, Overflow.SATURATE)
     frac_bits = sum(kind.format.frac_bits for kind in kinds)
     ends = [a * b for a in _ranges(kinds)[0] for b in _ranges(kinds)[1]]
-    output = _narrowest(kinds, Interval(min(ends), max(ends)), frac_bits, most)
+    output = narrowest([kind.format for kind in kinds], Interval(min(ends), max(ends)), frac_bits, most)
     return ops.Multiply(output, *rules, output.min_code, output.max_code)
 
 
@@ -170,16 +170,19 @@ def _ranges(kinds: tuple[TensorType, ...]) -> tuple[Interval, ...]:
     return tuple(Interval.of(kind.format) for kind in kinds)
 
 
-def _narrowest(kinds: tuple[TensorType, ...], reached: Interval, frac_bits: int, most: int) -> FixedPoint:
+_ROUNDS = "use creator.nn.Add, Subtract or Multiply, which round to an output format"
+
+
+def narrowest(operands: Sequence[Format], reached: Interval, frac_bits: int, most: int = 0, hint: str = _ROUNDS) -> FixedPoint:
     """The narrowest format of so many fractional bits that holds all codes; refused beyond ``most`` bits, or where torch
     would round them."""
     signed = reached.low < 0
     bits = bits_for(*reached) if signed else max(1, reached.high.bit_length())
-    wide = any(kind.format.total_bits > FLOAT32_BITS for kind in kinds)
+    wide = any(fmt.total_bits > FLOAT32_BITS for fmt in operands)
     most = most or (FLOAT64_BITS if wide else FLOAT32_BITS)
     if bits > most:
         what = f"its exact result needs {bits} bits, more than the {most} that PyTorch holds here"
-        raise CreatorError(what, hint="use creator.nn.Add, Subtract or Multiply, which round to an output format")
+        raise CreatorError(what, hint=hint)
     return FixedPoint(bits, frac_bits, signed)
 
 

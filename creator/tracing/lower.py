@@ -16,15 +16,16 @@ import torch.nn.functional as F
 from creator import ops
 from creator.errors import CreatorError
 from creator.graph import Builder, Graph
-from creator.nn import ArgMax, BatchNorm1d, BatchNorm2d, MultiThreshold, PReLU, Quantize
+from creator.nn import Add, ArgMax, BatchNorm1d, BatchNorm2d, Multiply, MultiThreshold, PReLU, Quantize
 from creator.nn.slots import BlockOutput, FloatOutput
 from creator.nn.weighted import Weighted
 from creator.ops import Reshape, TensorType
 from creator.tracing.appending import Appending, Raw
 from creator.tracing.broadcast import EXPANSIONS, expanded
 from creator.tracing.calls import CALLS, called_op
+from creator.tracing.constants import NEGATIONS, appended, is_line, line_of
 from creator.tracing.fx import Call, holds_tensors, module_path, reason
-from creator.tracing.joins import JOINS, function_join, is_join, module_join, operands
+from creator.tracing.joins import CONCATENATIONS, JOINS, function_join, is_join, module_join, operands
 from creator.tracing.layout import Value, channels_last, natural, permuted, reshaped
 from creator.tracing.modules import FUNCTION_HINTS, module_handler
 from creator.tracing.parts import NARROWS, SPLITS, indexed, narrowed, split
@@ -99,7 +100,7 @@ class Lowering(Appending, torch.fx.Interpreter):
                 raise CreatorError(
                     "changes in place a value that is still in use", where, "use the version that is not in place"
                 )
-        if n.op == "call_module" and n not in self.values:
+        if n.op == "call_module" and n not in self.values and not self._is_constant(n.all_input_nodes[0]):
             # A module that at most reshapes: what it does is seen from the shape of its result.
             self.values[n] = self._reshaped(self.values[n.all_input_nodes[0]], result, where)
         elif n.op in ("call_function", "call_method") and reads:
@@ -108,6 +109,12 @@ class Lowering(Appending, torch.fx.Interpreter):
 
     def _module(self, n: torch.fx.Node, module: torch.nn.Module, where: str) -> None:
         handler = module_handler(module, where)
+        if n.all_input_nodes and all(map(self._is_constant, n.all_input_nodes)):
+            return
+        if isinstance(module, (Add, Multiply)) and len(n.args) == 2 and sum(map(self._is_constant, n.args)) == 1:
+            target = operator.mul if isinstance(module, Multiply) else operator.add if module.sign > 0 else operator.sub
+            self.values[n] = self._line(target, n.args, where, module)
+            return
         if isinstance(module, JOINS):
             values = self._operands(n.args, where)
             self.values[n] = self._at(where, lambda builder: module_join(builder, module, values, (where,)))
@@ -144,12 +151,35 @@ class Lowering(Appending, torch.fx.Interpreter):
             raise CreatorError(what, where, "put numbers and parameters into a layer from creator.nn")
         return [self._formatted(value, (where,)) for value in found if value is not None]
 
+    def _is_constant(self, node: Any) -> bool:
+        """Whether an operand depends on no value of the network: a number, a parameter, a buffer, or what is made of those."""
+        if isinstance(node, torch.fx.Node):
+            return node not in self.values and node not in self.parts and isinstance(self.env.get(node), torch.Tensor)
+        return isinstance(node, (int, float)) and not isinstance(node, bool)
+
+    def _line(self, target: object, nodes: Sequence[Any], where: str, module: Add | Multiply | None = None) -> Value:
+        """What takes one value, and constants."""
+        read = [node for node in nodes if not self._is_constant(node)]
+        (value,) = self._operands(read, where)
+        given = [value if node is read[0] else self.env.get(node, node) for node in nodes]
+
+        def make(builder: Builder) -> Value:
+            return appended(builder, line_of(target, given, len(value.shape)), value, module, (where,))
+
+        return self._at(where, make)
+
     def _joined(self, call: Call, where: str) -> Value:
-        """A function of several values."""
+        """A function of several values, or of a value and a constant."""
+        if call.target in NEGATIONS:
+            return self._line(call.target, call.args, where)
         try:
             nodes, dim = operands(call.target, call.args, call.kwargs)
         except CreatorError as error:
             raise error.at(where) from None
+        if is_line(call.target) and not any(map(self._is_constant, nodes)):
+            raise CreatorError("a quotient of two values is not supported", where, "use a table of the divisor: nn.Lookup")
+        if call.target not in CONCATENATIONS and any(map(self._is_constant, nodes)):
+            return self._line(call.target, nodes, where)
         values = self._operands(nodes, where)
         return self._at(where, lambda builder: function_join(builder, call.target, values, dim, (where,)))
 
@@ -259,7 +289,7 @@ class Lowering(Appending, torch.fx.Interpreter):
             if holds_tensors(result):
                 raise CreatorError("operations with several results are not supported", where, "use layers from creator.nn")
             return  # a size: Python arithmetic on it needs no hardware
-        if is_join(n.target):
+        if is_join(n.target) or is_line(n.target):
             self.values[n] = self._joined(call, where)
             return
         if n.target in EXPANSIONS:

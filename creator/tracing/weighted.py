@@ -46,7 +46,7 @@ def scaled_ops(norm: nn.BatchNorm1d | nn.BatchNorm2d, context: Context) -> Made:
         order = np.argsort(context.columns)
         first = dataclasses.replace(first, weight=first.weight[order], bias=first.bias[order])
         rest = [_with_factors(op, order) for op in rest]
-    return [_pointwise(first, len(context.input.shape) - 1, first.out_features), *rest]
+    return [pointwise(first, len(context.input.shape) - 1, first.out_features), *rest]
 
 
 def _made(module: Weighted, weight: torch.Tensor, bias: torch.Tensor | None, context: Context) -> Made:
@@ -150,7 +150,7 @@ def along_rows(made: Made) -> Made:
     """A fully connected layer over the last axis of values of shape (rows, features): a convolution with a kernel of one."""
     first, *rest = made
     assert isinstance(first, ops.Linear)
-    return [_pointwise(first, 1, 1), *rest]
+    return [pointwise(first, 1, 1), *rest]
 
 
 def _with_factors(op: ops.Op, order: IntArray) -> ops.Op:
@@ -159,7 +159,7 @@ def _with_factors(op: ops.Op, order: IntArray) -> ops.Op:
     return op
 
 
-def _pointwise(op: ops.Linear, axes: int, groups: int) -> ops.Conv:
+def pointwise(op: ops.Linear, axes: int, groups: int) -> ops.Conv:
     """A convolution with a kernel of one, along so many spatial axes."""
     once, none = (1,) * axes, (0,) * axes
     return _as_conv(op, kernel=once, stride=once, dilation=once, before=none, after=none, channel_groups=groups, pad_code=0)

@@ -98,3 +98,35 @@ class Residual(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.entry(x)
         return self.after(self.join(self.body(x), self.skip(x)))  # type: ignore[no-any-return]
+
+
+class Constants(torch.nn.Module):
+    """What ``body`` makes of itself and of what the entry gives; with a constant for each of two channels and of three."""
+
+    def __init__(
+        self,
+        body: Callable[[Any, torch.Tensor], torch.Tensor],
+        entry: creator.FixedPoint,
+        layers: Mapping[str, torch.nn.Module],
+    ) -> None:
+        super().__init__()
+        self.entry, self.body = creator.nn.Quantize(entry), body
+        self.pair = torch.nn.Parameter(torch.tensor([0.5, -1.25])[:, None, None])
+        self.register_buffer("three", torch.tensor([3.0, -0.125, 0.0]))
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(self, self.entry(x))
+
+
+def constants(
+    name: str,
+    body: Callable[[Any, torch.Tensor], torch.Tensor],
+    shape: tuple[int, ...] = (3,),
+    layers: Callable[[], Mapping[str, torch.nn.Module]] = dict,
+    entry: creator.FixedPoint | None = None,
+    **options: Any,
+) -> Case:
+    """A model of values and constants."""
+    return Case(name, lambda: Constants(body, entry or creator.FixedPoint(7, 4), layers()), shape, options)

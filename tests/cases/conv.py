@@ -10,7 +10,7 @@ import torch
 import creator
 from creator import Affine, FixedPoint, Overflow, Rounding, nn
 from creator.quantize import E2M1, E4M3, BlockQuantizer, FloatQuantizer, Microscaling
-from tests.cases import Case, sequential
+from tests.cases import Case, constants, sequential
 
 F = FixedPoint
 EIGHT = F(8, 4)
@@ -162,6 +162,11 @@ CASES = [
     alone("pipelined", (2, 3, 3), lambda: [nn.BatchNorm2d(2, bias=F(10, 6), output=F(6, 3))], pipelining=True),
     Case("normalisation between arbitrary scales", lambda: creator.convert(sequential(nn.Quantize(Affine(0.1, 3)),
          nn.BatchNorm2d(2, weight=Affine((0.011, 0.02), axis=0), output=Affine(0.06, -5)))), (2, 3, 2)),
+    constants("a number for each feature more", lambda s, x: x + s.three, parallelism="full-lanes"),
+    constants("numbers for each feature less it", lambda s, x: s.three - x),
+    constants("a number for each channel less it", lambda s, x: s.pair - x * s.pair, (2, 2, 3)),
+    *(constants(f"a term for each, rounded {mode}", lambda s, x: s.out(x, s.three[None]),
+                layers=lambda mode=mode: {"out": nn.Subtract(F(6, 2), mode)}) for mode in ROUNDINGS),
     Case("affine, zero point in the padding", scaled(Affine(0.05, 7, 8, signed=False), Affine(0.02, 0, 6),
          Affine(0.11, 3, 8, signed=False), nn.Conv2d, (2, 4, 3)), (2, 4, 3)),
     Case("affine, a scale for each output over the last axis", rowwise, (2, 3, 4)),

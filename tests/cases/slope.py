@@ -6,7 +6,7 @@ import torch
 
 from creator import FixedPoint, Rounding, nn
 from creator.ops import Clamp
-from tests.cases import Case, GraphCase, sequential
+from tests.cases import Case, GraphCase, constants, sequential
 from tests.graph.chains import chain, slope
 
 F = FixedPoint
@@ -29,7 +29,26 @@ def case(name: str, *ops: object, shape: tuple[int, ...] = (4,), entry: FixedPoi
     return GraphCase(name, lambda: chain(*ops, shape=shape, entry=entry), options)
 
 
+def blending() -> dict[str, torch.nn.Module]:
+    return {"conv": nn.Conv2d(2, 2, 2, weight=F(5, 4)), "sigmoid": nn.Sigmoid(F(6, 5))}
+
+
 CASES = [
+    constants("a number more", lambda s, x: x + 1.5),
+    constants("a finer number more", lambda s, x: x - 0.0078125),
+    constants("a number less it", lambda s, x: 1 - x),
+    constants("its opposite", lambda s, x: -x),
+    constants("times a number", lambda s, x: x * -1.375, lanes={"mul": 3}),
+    constants("times twelve", lambda s, x: 12 * x),
+    constants("a line", lambda s, x: 0.75 * x + 2),
+    constants("times a number for each feature", lambda s, x: x * s.three),
+    constants("times a number for each channel", lambda s, x: s.conv(x) * s.pair, (2, 3, 3), blending),
+    constants("times a number for each column", lambda s, x: x * s.three, (2, 2, 3)),
+    constants("a blend", lambda s, x: x[:, :, 1:, 1:] * (g := s.sigmoid(s.conv(x))) + (1 - g) * s.conv(x), (2, 3, 3), blending),
+    *(constants(f"a number for each feature, rounded {mode}", lambda s, x: s.out(x, s.three[None]),
+                layers=lambda mode=mode: {"out": nn.Multiply(F(6, 3), mode, "wrap")}) for mode in DETERMINISTIC),
+    constants("a quantized number for each channel", lambda s, x: s.out(s.quantize(s.pair)[None], x), (2, 3, 3),
+              lambda: {"out": nn.Multiply(F(6, 3)), "quantize": nn.Quantize(F(3, 1))}),
     layers("prelu", F(8, 4), nn.PReLU()),
     layers("prelu of 18 bits", F(18, 12), prelu([0.3], output=F(12, 7))),
     layers("prelu with a slope a channel", F(8, 4), prelu([0.1, 0.25, -0.5, 0.9])),

@@ -10,7 +10,21 @@ from hypothesis import strategies as st
 from creator import FixedPoint, Graph, Overflow
 from creator.formats import bits_for
 from creator.graph import Builder
-from creator.ops import Add, Clamp, Concatenate, Linear, Lookup, Multiply, Op, Quantize, Reshape, Slice, TensorType, Upsample
+from creator.ops import (
+    Add,
+    Clamp,
+    Concatenate,
+    Linear,
+    Lookup,
+    Multiply,
+    Op,
+    Quantize,
+    Reshape,
+    Shift,
+    Slice,
+    TensorType,
+    Upsample,
+)
 from creator.passes import OPTIMISE, run_passes
 from tests import oracle
 from tests.fuzz.draws import FRAME_BEATS, Draws
@@ -65,7 +79,9 @@ class Branches(Draws):
     def unary(self) -> None:
         source = self.value()
         bits = self.type(source).format.total_bits
-        match self.whole(0, 4):
+        match self.whole(0, 5):
+            case 5:
+                self.add(Shift(self.whole(-3, 3)), source)
             case 0:
                 self.add(Quantize(*self.rules(self.near(source))), source)
             case 1 if bits <= 8:

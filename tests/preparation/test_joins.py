@@ -77,12 +77,38 @@ def test_a_value_that_is_read_by_two_others_is_quantized_once():
     assert joined(prepared) == ["add", "mul"]
 
 
-@pytest.mark.parametrize("join", [lambda x, y: x + 1, lambda x, y: 2 * y])
-def test_what_is_no_sum_of_two_values_is_refused(join):
-    class Open(Joined):
-        def forward(self, x):
-            x = self.first(x)
-            return self.join(x, self.second(x))
+class Numbers(torch.nn.Module):
+    """Values and numbers: a swish of straight lines among them."""
 
-    with pytest.raises(CreatorError, match="cannot be prepared"):
-        creator.prepare(Open(join), images())
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.first, self.last = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = self.first(x) / 2
+        gate = torch.sigmoid(x)
+        return self.last((1 - gate) * x + 0.25 - -x) * 4
+
+
+def test_numbers_of_few_bits_stay_and_are_exact() -> None:
+    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(1))
+    model = Numbers().eval()
+    prepared = creator.prepare(model, x)
+    creator.calibrate(prepared, [x])
+    fixed = creator.convert(prepared).eval()
+    assert (fixed(x) - model(x)).abs().mean() < 0.1
+    graph = creator.trace(fixed, 3)
+    assert [node.op.name for node in graph.nodes].count("shift") == 2
+    y = graph.output_format.from_integers(graph.run(graph.input_format.to_integers(x)))
+    assert torch.equal(fixed(x).double(), torch.from_numpy(y))
+
+
+@pytest.mark.parametrize("body", [lambda x: x * 0.1, lambda x: x / 3, lambda x: 2 / x, lambda x: x + float("inf")])
+def test_numbers_of_many_bits_are_refused(body) -> None:
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return body(x)
+
+    with pytest.raises(CreatorError, match=r"^prepare: cannot be prepared"):
+        creator.prepare(torch.nn.Sequential(torch.nn.Linear(2, 2), Model()), torch.ones(1, 2))
