@@ -76,7 +76,7 @@ ROWS = [
         ("clamp",), ("ReLU, HardTanh", "ReLU; hard tanh through QKeras", "ReLU, HardTanh, as thresholds", "ReLU, with bounds", "ReLU")),
     Row(("Sigmoid", "Tanh", "SiLU", "GELU", "ELU", "Softplus", "Mish", "Exp", "HardSigmoid", "HardSwish", "LeakyReLU", "Lookup"), "any function of one value", "every argument of torch's; input up to 12 bits; with `input=`, or after `creator.convert`, up to 20", ANY, "a table, smaller by symmetry and where it saturates; for wide inputs a piecewise polynomial, within one step of the function", ELEMENTS,
         ("lookup", "polynomial"), ("Sigmoid, Tanh, SiLU, as if/elsif chains", "tables of 1024 entries unless told otherwise, no interpolation; of every code through HGQ2", "SELU as thresholds; GELU, SiLU, Sigmoid, Tanh as polynomials in float32, on Versal", "a table of every code", NO)),
-    Row(("PReLU", "LeakyReLU", "HardSigmoid"), "with `slope=`", "quantized slopes, one or one a channel; any input width", ANY, "sums of shifted inputs; a multiplier a lane where channels have slopes of their own", ELEMENTS,
+    Row(("PReLU", "LeakyReLU", "HardSigmoid", "HardSwish"), "with `slope=`", "quantized slopes, one or one a channel; any input width", ANY, "sums of shifted inputs; a multiplier a lane where channels have slopes of their own, and for a hard swish", ELEMENTS,
         ("slope",), ("PReLU of one slope, an if/elsif chain; HardSigmoid", "yes, with multipliers", NO, "LeakyReLU, PReLU", NO)),
     Row(("Add", "Subtract"), "`x + y`, `x - y`, `-x`", "two values of one shape, or of one element along an axis; or a value and constants; without a layer the result is exact", ANY, "an adder and a requantizer a lane", ELEMENTS,
         ("add", "slope"), (NO, YES, YES, YES, "a bias only")),

@@ -10,7 +10,7 @@ import torch
 from creator import nn, ops
 from creator.affine import Affine
 from creator.errors import CreatorError
-from creator.formats import FixedPoint
+from creator.formats import FixedPoint, Overflow, Rounding
 from creator.nn.slots import OutputQuantizer
 from creator.ops.lookup import MAX_INPUT_BITS, pattern_codes
 from creator.tracing.requantized import Context
@@ -43,19 +43,33 @@ def prelu_op(module: nn.PReLU, context: Context) -> ops.Op:
     return _slope_op(module.slopes(), module.slope_format, module.quantizer, False, context)
 
 
-def lined_op(module: nn.LeakyReLU | nn.HardSigmoid, context: Context) -> ops.Op:
-    """A table, or lines with a quantized slope."""
+def lined_op(module: nn.LeakyReLU | nn.HardSigmoid | nn.HardSwish, context: Context) -> ops.Op:
+    """A table, or lines with a quantized slope; of a hard swish its gate, exactly."""
     if module.slope_format is None:
         return lookup_op(module, context)
     op = _slope_op(torch.tensor([module.slope]), module.slope_format, module.quantizer, module.everywhere, context)
     if isinstance(module, nn.LeakyReLU):
         return op
     assert isinstance(op, ops.Slope)
-    zero, one = module.quantizer.codes([0.0, 1.0]).tolist()
     if op.grid(context.input) < 1:  # so that a half is on the grid
         more = 1 - op.grid(context.input)
         op = dataclasses.replace(op, slopes=op.slopes << more, frac_bits=op.frac_bits + more)
-    return dataclasses.replace(op, offset=1 << (op.grid(context.input) - 1), low=zero, high=one)
+    grid = op.grid(context.input)
+    op = dataclasses.replace(op, offset=1 << (grid - 1))
+    if isinstance(module, nn.HardSigmoid):
+        zero, one = module.quantizer.codes([0.0, 1.0]).tolist()
+        return dataclasses.replace(op, low=zero, high=one)
+    exact = FixedPoint(grid + 1, grid, signed=False)
+    return dataclasses.replace(
+        op, output=exact, rounding=Rounding.FLOOR, overflow=Overflow.SATURATE, low=0, high=1 << grid
+    )  # fmt: skip
+
+
+def gated_op(module: nn.HardSwish) -> ops.Op:
+    """The product of a hard swish's input and its gate."""
+    q = module.quantizer
+    assert isinstance(q.format, FixedPoint)
+    return ops.Multiply(q.format, q.rounding, q.overflow, q.format.min_code, q.format.max_code)
 
 
 def _slope_op(

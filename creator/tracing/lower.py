@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from creator import ops
 from creator.errors import CreatorError
 from creator.graph import Builder, Graph
-from creator.nn import Add, ArgMax, BatchNorm1d, BatchNorm2d, Multiply, MultiThreshold, PReLU, Quantize
+from creator.nn import Add, ArgMax, BatchNorm1d, BatchNorm2d, HardSwish, Multiply, MultiThreshold, PReLU, Quantize
 from creator.nn.slots import BlockOutput, FloatOutput
 from creator.nn.weighted import Weighted
 from creator.ops import Reshape, TensorType
+from creator.tracing.activations import gated_op, lined_op
 from creator.tracing.appending import Appending, Raw
 from creator.tracing.broadcast import EXPANSIONS, expanded
 from creator.tracing.calls import CALLS, called_op
@@ -137,11 +138,20 @@ class Lowering(Appending, torch.fx.Interpreter):
         elif (dim := row_axis(module)) is not NO_ROWS and handler is not None:
             keepdim = isinstance(module, ArgMax) and module.keepdim
             self.values[n] = self._along(lambda context: handler(module, context), value, dim, where, keepdim)
+        elif isinstance(module, HardSwish) and module.slope_format is not None:
+            self.values[n] = self._gated(module, self._formatted(value, (where,)), where)
         elif handler is not None:
             per_channel = isinstance(module, PReLU) and module.num_parameters > 1
             if per_channel or (isinstance(module, MultiThreshold) and module.channels > 1):
                 value = self._with_channels(value, (where,))
             self.values[n] = self._add(handler, module, value, (where,))
+
+    def _gated(self, module: HardSwish, value: Value, where: str) -> Value:
+        """A value times a gate that is made of it."""
+        gate = self._add(lined_op, module, value, (where,))
+        return self._at(
+            where, lambda builder: value.renamed(builder.add(gated_op(module), (value.name, gate.name), (where,)))
+        )  # fmt: skip
 
     def _operands(self, nodes: Sequence[Any], where: str) -> list[Value]:
         """The values of the network that something reads."""

@@ -110,7 +110,7 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.Mish: lookup_op,
     nn.Exp: lookup_op,
     nn.HardSigmoid: lined_op,
-    nn.HardSwish: lookup_op,
+    nn.HardSwish: lined_op,
     nn.LeakyReLU: lined_op,
     nn.PReLU: prelu_op,
     torch.nn.ReLU: relu_op,

@@ -108,6 +108,8 @@ class Mlp(Draws):
         rules = self.rules(out)
         if self.chance(30):
             return nn.HardSigmoid(slope=slope, output=out, rounding=rules["rounding"])
+        if self.chance(20):
+            return nn.HardSwish(slope=slope, **rules)
         if self.chance(30):
             return nn.LeakyReLU(self.whole(-8, 8) / 7, slope=slope, **rules)
         layer = nn.PReLU(self.pick([1, self.width]), slope=slope, **rules)

@@ -95,11 +95,29 @@ def test_hard_sigmoid_has_a_sixth_in_its_format(bits, frac_bits, rounding):
     assert torch.equal(layer.train()(ALL).double(), layer.eval()(ALL).double()) or bits > 8
 
 
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize(("bits", "frac_bits"), [(3, 3), (4, 6), (8, 9), (16, 17)])
+def test_hard_swish_is_an_exact_product_with_the_gate(bits, frac_bits, rounding):
+    fmt, output = FixedPoint(bits, frac_bits), FixedPoint(7, 3)
+    layer = nn.HardSwish(output, slope=fmt, rounding=rounding).eval()
+    sixth = Fraction(code_of(Fraction(1, 6), fmt, Rounding.HALF_EVEN, Overflow.SATURATE)) / 2**frac_bits
+    values = [Fraction(x) * min(max(Fraction(x) * sixth + Fraction(1, 2), 0), 1) for x in ALL.tolist()]
+    expected = [code_of(value, output, rounding, Overflow.SATURATE) for value in values]
+    assert codes_of(layer(ALL), output).tolist() == expected
+    assert codes_of(layer(ALL.clone().requires_grad_()), output).tolist() == expected
+
+
+def test_a_hard_swish_that_is_not_exact_is_refused():
+    with pytest.raises(CreatorError, match="HardSwish: a product may need more than 52 bits"):
+        nn.HardSwish(slope=FixedPoint(24, 26)).eval()(torch.tensor([1.0, 1 + 2.0**-23]))
+
+
 def test_lines_have_the_gradient_of_their_lines():
     x = torch.linspace(-4, 4, 33, requires_grad=True)
     for layer, plain in (
         (nn.LeakyReLU(0.25, FixedPoint(12, 6), slope=SLOPE), lambda v: F.leaky_relu(v, 0.25)),
         (nn.HardSigmoid(FixedPoint(12, 6), slope=FixedPoint(24, 24)), F.hardsigmoid),
+        (nn.HardSwish(FixedPoint(12, 6), slope=FixedPoint(20, 20)), F.hardswish),
     ):
         for training in (True, False):
             x.grad = None
@@ -120,6 +138,7 @@ def test_lines_have_the_gradient_of_their_lines():
         (lambda: nn.PReLU(output=8), "output=8 is not a number format"),
         (lambda: nn.PReLU(gradient=8), "gradient=8 is not a number format"),
         (lambda: nn.LeakyReLU(slope=8), "slope=8 is not a number format"),
+        (lambda: nn.HardSwish(slope=8), "slope=8 is not a number format"),
         (lambda: nn.HardSigmoid(slope=SLOPE, overflow="wrap"), "cannot wrap"),
     ],
 )

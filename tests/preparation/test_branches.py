@@ -167,4 +167,4 @@ def test_a_value_that_is_overwritten_and_read_again_is_refused() -> None:
 
 def test_an_operand_that_is_no_value_of_the_network_is_refused() -> None:
     with pytest.raises(CreatorError, match="cannot be prepared: add"):
-        creator.prepare(Branches(lambda y, x: y + 1), torch.randn(1, 6))
+        creator.prepare(Branches(lambda y, x: y + 0.1), torch.randn(1, 6))
