@@ -27,6 +27,7 @@ from creator.ops import beats
 from creator.schedule.lines import LONG
 from creator.schedule.links import Join, Regrouping, given
 from creator.schedule.movement import Part
+from creator.schedule.pacing import lasting
 from creator.schedule.plan import Core, Feed, Plan
 from creator.schedule.timeline import Streams, core_parts, feed_parts
 
@@ -34,9 +35,6 @@ Place = tuple[int, int]
 """An operand: the index of its core, and its own among those of the core."""
 
 _MOST = 1 << 20
-_FRAMES = 16
-"""Frames in which a network keeps up or is seen not to, on top of one a core and of those that are in it at once."""
-
 _SMALL = 4
 """Words: what a queue of so many does, a stream register or none at all may do as well."""
 
@@ -57,10 +55,10 @@ def with_queues(plan: Plan) -> Plan:
         ways = [_ways(least[place], streams.fifos[place].most) for place in places]
         for way in sorted(itertools.product(*ways), key=sum):
             tried = words | dict(zip(places, way, strict=True))
-            if _lasting(with_words(plan, tried), pace)[0] is not None:
+            if lasting(with_words(plan, tried), pace)[0] is not None:
                 words = tried
                 break
-    return _sized(plan, words, least, pace, _lasting(with_words(plan, words), pace)[0] or streams)
+    return _sized(plan, words, least, pace, lasting(with_words(plan, words), pace)[0] or streams)
 
 
 def resized(plan: Plan) -> Plan:
@@ -114,27 +112,10 @@ def _pace(plan: Plan, words: Mapping[Place, int]) -> tuple[int, Streams]:
     found = with_words(plan, words)
     pace = max(core.interval for core in found.cores)
     while True:
-        streams, gap = _lasting(found, pace)
+        streams, gap = lasting(found, pace)
         if streams is not None:
             return pace, streams
         pace = max(pace + 1, gap)
-
-
-def _lasting(plan: Plan, pace: int) -> tuple[Streams | None, int]:
-    """The streams of ``plan`` after frames that came every ``pace`` cycles, ``None`` if it does not keep up with them, and the
-    cycles from one of the last frames to the next."""
-    streams, ends = Streams(plan), list[int]()
-    seen: dict[object, int] = {}
-    while True:
-        frame = len(ends)
-        ends.append(streams.frame(frame * pace) - streams.first)
-        if frame > len(plan.cores) + _FRAMES + 3 * (ends[0] // pace):
-            break
-        before = seen.setdefault((ends[-1] - frame * pace, streams.state(ends[-1])), frame)
-        if before < frame:
-            return streams, pace
-    half = len(ends) // 2
-    return None, (ends[-1] - ends[half]) // (len(ends) - 1 - half)
 
 
 def never_full(plan: Plan) -> dict[Place, int]:

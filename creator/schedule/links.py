@@ -99,7 +99,8 @@ class Regrouping(Part):
 class Fifo(Part):
     """A queue: ``words`` beats in a memory, which is read into two registers behind it.
 
-    ``most`` is the number of words that would have been enough for all frames that have settled.
+    ``most`` is the number of words that would have been enough for all ``frames`` that have settled, ``ran_out`` the number of
+    the last one of which a beat did not have to wait for the one before it.
     """
 
     def __init__(self, words: int) -> None:
@@ -110,6 +111,7 @@ class Fifo(Part):
         self.fetched: int | None = None  # when what is in the first register was read, if it is not known when it goes on
         self.passed = self.last = -LONG  # when a beat went on from the first register, and was taken from the second
         self.offered = False
+        self.frames = self.ran_out = 0
 
     def offer(self, cycle: int) -> int | None:
         leaves = self.gone_came + len(self.came) - self.words - self.gone_reads  # what has to make place
@@ -149,6 +151,9 @@ class Fifo(Part):
         came, reads = np.array(self.came), np.array(self.reads)
         places = self.gone_came - self.gone_reads + np.arange(1, len(came) + 1)
         self.most = max(self.most, int((places - np.searchsorted(reads, came)).max()))
+        self.frames += 1
+        if (reads[-len(came) :] == came + 1).any():
+            self.ran_out = self.frames
         gone = int(np.searchsorted(reads, came[-1]))
         self.gone_came += len(came)
         self.gone_reads += gone

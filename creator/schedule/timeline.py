@@ -19,7 +19,7 @@ from creator.schedule.sweeps import moves_of
 _FAR = 50
 """Parts in a row that call one another."""
 
-_PAST = 4
+PAST = 4
 """Cycles: more than the rule of any part adds to one that was before."""
 
 
@@ -68,11 +68,12 @@ def _linear_part(core: Core, op: Linear) -> Part:
 class Streams:
     """All parts of a plan, wired.
 
-    ``fifos`` are its queues, by the indices of a core and of its operand; ``first`` is the cycle that took the first beat.
+    ``wiring`` has each part with those before it, ``fifos`` the queues by the indices of a core and of its operand. ``first``
+    is the cycle that took the first beat, ``next`` the first one in which the next beat can come.
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.parts: list[Part] = []
+        self.wiring: list[tuple[Part, tuple[Part, ...]]] = []
         self.fifos: dict[tuple[int, int], Fifo] = {}
         self.desk: Desk = []
         self.frames = self.first = self.next = 0
@@ -80,9 +81,9 @@ class Streams:
         self.each_in = beats(plan.graph.input_type.size, plan.input_lanes)
         self.each_out = beats(plan.graph.output_type.size, plan.output_lanes)
         self._depths: dict[int, int] = {}
-        source = Part()
+        self.source = source = Part()
         source.taken = self._told  # type: ignore[method-assign]
-        self._source, self._end = source, End()
+        self._end = End()
         streams: dict[tuple[int, int], Part] = {}  # of each operand, the part that gives it
         self._hand_on(source, plan.readers[plan.graph.input], streams)
         for index, core in enumerate(plan.cores):
@@ -113,7 +114,7 @@ class Streams:
         self._depths[id(part)] = 0 if isinstance(part, Relay) else far
         part.desk = self.desk
         part.tells = [source.connect(offer) for source, offer in zip(before, part.offers(), strict=True)]
-        self.parts.append(part)
+        self.wiring.append((part, before))
         return part
 
     def _told(self, cycle: int) -> None:
@@ -130,7 +131,7 @@ class Streams:
         Raises:
             AssertionError: if the network hangs.
         """
-        give, cycle = self._source.give, max(self.next, begin)
+        give, cycle = self.source.give, max(self.next, begin)
         for place in range(self.each_in):
             answer = give(cycle)
             if self.desk:
@@ -153,8 +154,8 @@ class Streams:
 
         A beat that comes in cycle ``next`` or later waits for nothing that was some cycles before.
         """
-        least = self.next - _PAST
-        return ((least - now,), *(tuple(max(cycle, least) - now for cycle in part.memory()) for part in self.parts))
+        least = self.next - PAST
+        return ((least - now,), *(tuple(max(cycle, least) - now for cycle in part.memory()) for part, _ in self.wiring))
 
 
 def run(streams: Streams, pace: int = 0) -> Iterator[int]:

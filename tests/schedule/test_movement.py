@@ -16,7 +16,9 @@ from creator.ops import REGISTRY, Clamp, Concatenate, Slice
 from creator.passes import LOWER, run_passes
 from creator.schedule import Plan, schedule, timeline
 from creator.schedule.buffers import with_words
+from creator.schedule.lines import LONG
 from creator.schedule.links import given
+from creator.schedule.pacing import lasting
 from creator.schedule.timeline import frame_ends, rhythm
 from tests.graph.branches import joined
 from tests.graph.chains import chain, linear
@@ -121,6 +123,23 @@ def test_frames_that_come_at_a_pace(pace: int) -> None:
     plan = schedule(chain(linear(6, 6), Clamp(0, 9), linear(6, 5), shape=(6,)))
     ends = list(zip(range(6), timeline.run(timeline.Streams(plan), pace), strict=False))
     assert [end for _, end in ends] == list(streams.run(plan, streams.Streams(plan), 6, pace))
+
+
+@pytest.mark.parametrize("outputs", [3, 4])
+def test_a_network_that_does_not_keep_up_is_as_slow_as_frame_by_frame(outputs: int) -> None:
+    """A queue without an end grows before the slowest core; what ``lasting`` says against the cycles of all frames."""
+    model = Joined(random.Random(0))
+    model.a, model.b = nn.Conv2d(2, 2, 3, padding=1, weight=F(4, 3), output=F(5, 2)), torch.nn.Identity()
+    model.end = nn.Conv2d(2, outputs, 3, padding=1, weight=F(4, 3), output=F(5, 2))
+    plan = schedule(run_passes(creator.trace(model.eval(), (2, 6, 6)), LOWER))
+    endless = with_words(plan, dict.fromkeys([(1, 0), (1, 1)], LONG))
+    for pace in (36 * 36, 36 * 30):
+        found, gap = lasting(endless, pace)
+        frames = len(plan.cores) + 18 + 3 * (streams.frame_ends(endless, 1)[0] // pace)
+        ends = list(streams.run(endless, streams.Streams(endless), frames, pace))
+        half = len(ends) // 2
+        expected = (ends[-1] - ends[half]) // (len(ends) - 1 - half)
+        assert (found, gap, gap > pace) == (None, expected, True)
 
 
 def test_a_long_network_is_no_matter() -> None:
