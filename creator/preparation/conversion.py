@@ -59,6 +59,7 @@ def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
                 _check(module, path)
     _tell_functions(model, fixed)
     _tell_joins(model, fixed)
+    _fit_limits(model, fixed)
     return model
 
 
@@ -139,6 +140,21 @@ def _tell_joins(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> 
                 module.check_formats()
             except CreatorError as error:
                 raise error.at(path) from None
+
+
+def _fit_limits(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> None:
+    """Bounds of clamps become those of the nearest codes where values have an arbitrary scale, which may not hold a 6."""
+    told: dict[torch.nn.Module, tuple[float, ...]] = {}
+    for path, module, source in _reads(model, fixed):
+        if isinstance(module, torch.nn.Hardtanh) and isinstance(source, Affine):
+            given = (float(module.min_val), float(module.max_val))
+            nearest = source.from_integers(source.to_integers(given))
+            inside = [source.min_value < bound < source.max_value for bound in given]
+            bounds = tuple(float(n) if i else g for n, g, i in zip(nearest, given, inside, strict=True))
+            if told.setdefault(module, bounds) != bounds:
+                raise CreatorError("it is called with inputs of two formats", path, "use one layer for each")
+    for module, bounds in told.items():
+        module.min_val, module.max_val = bounds  # type: ignore[assignment]
 
 
 def _reads(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> Iterator[tuple[str, torch.nn.Module, Format | None]]:

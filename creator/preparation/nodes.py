@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from creator import nn
 from creator.errors import CreatorError
 from creator.preparation.layers import is_unsigned
-from creator.tracing.calls import RELUS
+from creator.tracing.calls import CLAMPS, RELUS
 from creator.tracing.constants import NEGATIONS, is_line
 from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path
 from creator.tracing.joins import CONCATENATIONS, PRODUCTS, SUMS, is_join, operands
@@ -109,6 +109,38 @@ def meets_a_number(node: torch.fx.Node) -> bool:
 def _few_bits(number: float, target: object) -> bool:
     mantissa = abs(math.frexp(number)[0])
     return mantissa == 0.5 if is_line(target) else mantissa * 2**_FEW_BITS % 1 == 0
+
+
+def size_as_padding(
+    node: torch.fx.Node, module: torch.nn.Module, shapes: Mapping[torch.fx.Node, tuple[int, ...]], calls: int
+) -> None:
+    """Makes the size that a transposed convolution is called with its output padding.
+
+    Raises:
+        CreatorError: for other arguments of a layer, and for a layer with several ``calls``.
+    """
+    path, source = str(node.target), node.args[0] if node.args else None
+    if not isinstance(source, torch.fx.Node) or not isinstance(module, torch.nn.modules.conv._ConvTransposeNd):
+        raise CreatorError("must be called with its input alone", path)
+    if calls > 1:
+        raise CreatorError("is called more than once with a size", path, "use one layer for each call")
+    sizes = zip(shapes[source][2:], shapes[node][2:], strict=True)
+    rules = zip(module.stride, module.padding, module.dilation, module.kernel_size, strict=True)
+    each = zip(sizes, rules, strict=True)
+    module.output_padding = tuple(m - ((n - 1) * s - 2 * int(p) + d * (k - 1) + 1) for (n, m), (s, p, d, k) in each)
+    node.args, node.kwargs = (source,), {}
+
+
+def limits_of(node: torch.fx.Node) -> tuple[float, float] | None:
+    """Both limits of a function that clamps to two numbers."""
+    if node.op not in ("call_function", "call_method") or node.target not in CLAMPS:
+        return None
+    try:
+        low, high = CLAMPS[node.target](*node.args[1:], **node.kwargs)
+    except TypeError:
+        return None  # tracing says what is wrong
+    both = isinstance(low, (int, float)) and isinstance(high, (int, float)) and low < high
+    return (float(low), float(high)) if both else None  # type: ignore[arg-type]
 
 
 def never_negative(node: torch.fx.Node, modules: Mapping[str, torch.nn.Module]) -> bool:

@@ -37,9 +37,11 @@ from creator.preparation.nodes import (
     join_kind,
     joined_values,
     joins_values,
+    limits_of,
     meets_a_number,
     never_negative,
     only_user,
+    size_as_padding,
     traced_in_both_modes,
 )
 from creator.preparation.target import Target
@@ -167,6 +169,8 @@ class _Preparation:
                 self._table(node)
             elif node.op == "call_function" and node.target in DROPOUTS:
                 self._dropout(node)
+            elif (limits := limits_of(node)) is not None:
+                self._become(node, torch.nn.Hardtanh(*limits))  # whose limits convert brings to an arbitrary scale
             elif node.op in ("call_function", "call_method") and node.target in AVERAGES and node in self.tensors:
                 self._average_call(node)
             elif node in joins:
@@ -233,6 +237,8 @@ class _Preparation:
 
     def _weighted(self, node: torch.fx.Node, module: torch.nn.Module, qconfig: QConfig) -> None:
         path = str(node.target)
+        if len(node.args) != 1 or node.kwargs:
+            size_as_padding(node, module, self.shapes, self.calls[path])
         last, norm = node, None
         follower = only_user(node)
         if follower is not None and follower.op == "call_module" and type(self.modules[str(follower.target)]) in NORMS:

@@ -125,6 +125,75 @@ def test_residual_blocks_translate_with_every_kind_of_scale(name: str) -> None:
         assert (graph.output_format.from_integers(codes) == converted(x).numpy()).all()
 
 
+@pytest.mark.parametrize("name", ["zero points", "learned"])
+@pytest.mark.parametrize("body", [
+    lambda y, x: torch.nn.functional.relu6(x + y),
+    lambda y, x: torch.nn.functional.hardtanh(x + y, -0.7, 1.3),
+    lambda y, x: (x + y).clamp(min=-1, max=2),
+])  # fmt: skip
+def test_limits_become_those_of_the_nearest_codes(name: str, body) -> None:
+    torch.manual_seed(0)
+    x = 4 * torch.randn(20, 2, 4, 3)
+    model = creator.prepare(Called(body), x[:1], CONFIGURATIONS[name])
+    creator.calibrate(model, [x])
+    converted = creator.convert(model).eval()
+    graph = creator.trace(converted, (2, 4, 3))
+    codes = graph.run(graph.input_format.to_integers(x.numpy()))
+    with torch.no_grad():
+        before, after = model.eval()(x), converted(x)
+    assert (graph.output_format.from_integers(codes) == after.double().numpy()).all()
+    assert (before - after).abs().max() <= graph.output_format.scale
+
+
+class Upwards(torch.nn.Module):
+    """A transposed convolution that is told the size of its result."""
+
+    def __init__(self, size) -> None:
+        super().__init__()
+        self.down = torch.nn.Conv2d(1, 2, 3, stride=2, padding=1)
+        self.up, self.size = torch.nn.ConvTranspose2d(2, 1, 3, stride=2, padding=1), size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.up(self.down(x), output_size=self.size(x))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("size", [lambda x: x.shape[2:], lambda x: (6, 5), lambda x: [x.size(2), x.size(3)]])
+def test_a_transposed_convolution_may_be_told_its_size(size) -> None:
+    torch.manual_seed(0)
+    x, float_model = torch.randn(20, 1, 6, 5), Upwards(size).eval()
+    model = creator.prepare(float_model, x[:1], creator.QConfig(FixedPoint(16, 12), FixedPoint(16, 14)))
+    converted = creator.convert(creator.calibrate(model, [x])).eval()
+    assert creator.trace(converted, (1, 6, 5)).output_shape == (1, 6, 5)
+    with torch.no_grad():
+        assert (converted(x) - float_model(x)).abs().max() < 0.01
+
+
+def test_arguments_that_a_layer_does_not_take_are_refused() -> None:
+    class Twice(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up = torch.nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.up(self.up(x, output_size=(5, 5)), output_size=(10, 10))
+
+    with pytest.raises(CreatorError, match=r"^up: is called more than once with a size"):
+        creator.prepare(Twice(), torch.randn(2, 1, 3, 3))
+
+
+def test_a_limited_layer_has_one_arbitrary_scale() -> None:
+    torch.manual_seed(0)
+    x, limit = torch.randn(20, 6), torch.nn.ReLU6()
+    layers = (torch.nn.Linear(6, 6), limit, torch.nn.Linear(6, 6), limit)
+    with torch.no_grad():
+        layers[0].weight.mul_(40)
+        layers[2].weight.mul_(30)
+    model = creator.prepare(torch.nn.Sequential(*layers), x[:1], default_affine_qconfig)
+    creator.calibrate(model, [x])
+    with pytest.raises(CreatorError, match="1: it is called with inputs of two formats"):
+        creator.convert(model)
+
+
 def test_a_sum_has_a_configuration_by_its_type() -> None:
     config = creator.QConfigMapping(default_qconfig).set_object_type(creator.nn.Add, observed_qconfig(5))
     torch.manual_seed(0)
