@@ -93,12 +93,18 @@ begin
   end process count;
 
   drive : process
-    -- What a source gives that offers nothing must not matter.
+    -- What a source gives that offers nothing must not matter: nothing that is defined, and with pauses of odd numbers the
+    -- contrary of the beat before, since a comparison with what is not defined is false.
     procedure idle is
     begin
       s_valid <= '0';
-      s_last  <= 'X';
-      s_data  <= (others => 'X');
+      if profile mod 2 = 1 then
+        s_last <= not s_last;
+        s_data <= not s_data;
+      else
+        s_last <= 'X';
+        s_data <= (others => 'X');
+      end if;
     end procedure idle;
 
     -- One cycle: a longer reset would hide what it fails to clear.

@@ -70,7 +70,7 @@ def _parts() -> Iterator[Killer]:
             name = f"concatenation of {shape} along {axis}, {options.get('parallelism', 'serial')}"
             yield name, joined(Concatenate(axis), *narrow, shape=shape), options
     slices = [(0, 0, 2, (3,)), (0, 1, 3, (3,)), (0, 1, 2, (4,)), (1, 0, 1, (2, 3)), (1, 1, 3, (2, 3)), (1, 2, 4, (3, 4)),
-              (0, 1, 2, (3, 2)), (1, 1, 2, (2, 3, 2)), (2, 1, 2, (2, 2, 2)), (1, 2, 4, (2, 6)), (1, 0, 3, (2, 3)),
+              (0, 1, 2, (3, 2)), (1, 1, 2, (2, 3, 2)), (2, 1, 2, (2, 2, 2)), (1, 2, 4, (2, 6)), (1, 0, 3, (3, 3)),
               (0, 0, 2, (2,))]  # fmt: skip
     for axis, start, stop, shape in slices:
         ops = quantize(F(6, 2)), Slice(axis, start, stop)
