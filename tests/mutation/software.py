@@ -133,7 +133,8 @@ class Software:
         """What some tests, of those that ``only`` chooses, say of it."""
         child = os.fork()
         if child == 0:
-            _become_pytest(file, text, [str(ROOT / name) for name in tests if (ROOT / name.split("::")[0]).exists()], only, self.output)
+            there = [str(ROOT / name) for name in tests if (ROOT / name.split("::")[0]).exists()]
+            _become_pytest(file, text, there, only, self.output)
         status = _ended(child, TIME_LIMIT)
         printed = self.output.read_text(errors="replace")
         if status is None:
