@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from creator import FixedPoint, Rounding, nn
-from creator.ops import Microscale
+from creator.ops import Clamp, Microscale
 from creator.quantize import E2M1, E2M3, E3M2, E4M3, E5M2, MXFP4, BlockQuantizer, Microscaling
 from tests.cases import Case, GraphCase, sequential
 from tests.graph.chains import chain
@@ -49,6 +49,12 @@ CASES = [
     *(case(f"{mode}, elements with a depth", op(2, 2, 2, mode)) for mode in DETERMINISTIC),
     *(case(f"{mode}, integers", op(4, 3, 0, mode, least=-8)) for mode in DETERMINISTIC),
     *(case(f"{mode}, unsigned", op(2, 2, 1, mode), F(7, 3, signed=False)) for mode in DETERMINISTIC),
+    GraphCase("values narrower than their format", lambda: chain(Clamp(-5, 6), op(2, 2, 1, Rounding.HALF_EVEN), shape=(4,),
+              entry=NINE)),
+    GraphCase("values of one sign, two lanes", lambda: chain(Clamp(0, 90), op(4, 3, 2, Rounding.HALF_EVEN), shape=(8,),
+              entry=NINE), {"lanes": {"layer.1": 2}}),
+    GraphCase("one sign, narrower than their format", lambda: chain(Clamp(0, 9), op(2, 1, 1, Rounding.FLOOR), shape=(2,),
+              entry=NINE)),
     case("one digit", op(4, 1, 3, Rounding.HALF_EVEN)),
     case("two digits, the last code a NaN", op(2, 2, 3, Rounding.HALF_AWAY, largest=2)),
     case("a depth beyond the values", op(2, 3, 200, Rounding.HALF_EVEN)),
