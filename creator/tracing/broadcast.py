@@ -21,7 +21,7 @@ def expanded(builder: Builder, value: Value, shape: Shape, paths: tuple[str, ...
     """``value`` repeated to ``shape`` along the axes along which it has one element."""
     if sum(size > 1 for size in value.shape) < 2:
         value = channels_last(builder, value, paths)  # which moves nothing, and is the order that others are in most likely
-    elif not istransposed(builder, value):
+    elif not is_transposed(builder, value):
         value = natural(builder, value, paths)
     return repeated(builder, value, shape, paths)
 
@@ -87,7 +87,7 @@ def common_shape(shapes: Sequence[Shape]) -> Shape:
     return shape
 
 
-def istransposed(builder: Builder, value: Value) -> bool:
+def is_transposed(builder: Builder, value: Value) -> bool:
     """Whether ``value`` is its node transposed only, and not reshaped."""
     stored = builder.type_of(value.name).shape
     axes = value.axes or tuple(range(len(stored)))
@@ -96,7 +96,7 @@ def istransposed(builder: Builder, value: Value) -> bool:
 
 def transposed_alike(builder: Builder, values: Sequence[Value], paths: tuple[str, ...]) -> list[Value]:
     """The values with nodes that are all transposed in one way, and not reshaped."""
-    if all(istransposed(builder, value) for value in values) and len({value.axes for value in values}) == 1:
+    if all(is_transposed(builder, value) for value in values) and len({value.axes for value in values}) == 1:
         return list(values)
-    first = any(value.axes == channels_first(len(value.shape)) and istransposed(builder, value) for value in values)
+    first = any(value.axes == channels_first(len(value.shape)) and is_transposed(builder, value) for value in values)
     return [(channels_last if first else natural)(builder, value, paths) for value in values]
