@@ -66,7 +66,7 @@ ROWS = [
         ("linear", "conv"), ("folded, as `BatchNormedLinear`", "folded, or a scale and an offset", "into thresholds", "folded, or a scale and an offset", NO)),
     Row(("torch.MaxPool1d", "torch.MaxPool2d", "torch.AdaptiveMaxPool1d", "torch.AdaptiveMaxPool2d"), "`max_pool2d`", "kernel, stride, padding, ceil_mode; no dilation, no indices; adaptive: parts of one size", DIVIDE, "a comparison a lane for each window that is open; one or few rows of partial results", ELEMENTS,
         ("maxpool",), (NO, YES, "yes; stride up to the kernel", YES, "2-D; windows side by side")),
-    Row(("AvgPool1d", "AvgPool2d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d"), "torch's own and `mean` over spatial axes, where they divide by a power of two", "as above; the average is an exact sum, then a multiplier and a shift, or a shift", DIVIDE, "the same with sums; one multiplier a lane, none for a power of two", ELEMENTS,
+    Row(("AvgPool1d", "AvgPool2d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d"), "torch's own and `mean` over any axes of a sample but all, where they divide by a power of two", "as above; the average is an exact sum, then a multiplier and a shift, or a shift", DIVIDE, "the same with sums; one multiplier a lane, none for a power of two", ELEMENTS,
         ("sumpool", "rescale"), (NO, YES, "square without padding, or global", YES, NO)),
     Row(("torch.ZeroPad1d", "torch.ZeroPad2d", "torch.ConstantPad1d", "torch.ConstantPad2d"), "`pad`", "constants of the format, on spatial axes", DIVIDE, "two registers and counters", "beats out",
         ("pad",), (NO, "zeros", "zeros, within convolutions", NO, "zeros, before convolutions")),

@@ -16,10 +16,11 @@ from creator.errors import CreatorError
 from creator.preparation.layers import is_unsigned
 from creator.tracing.calls import CLAMPS, RELUS
 from creator.tracing.constants import NEGATIONS, is_line
-from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path
+from creator.tracing.fx import Call, fx_graph, graph_module, modes_kept, module_path
 from creator.tracing.joins import CONCATENATIONS, PRODUCTS, SUMS, is_join, operands
 from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
 from creator.tracing.parts import NARROWS, SPLITS
+from creator.tracing.spatial_calls import reduced_last
 
 _FUNCTIONS = SUMS.keys() | PRODUCTS
 _IN_PLACE = {operator.iadd, operator.isub, operator.imul, "add_", "sub_", "mul_", "subtract_", "multiply_"}
@@ -129,6 +130,25 @@ def size_as_padding(
     each = zip(sizes, rules, strict=True)
     module.output_padding = tuple(m - ((n - 1) * s - 2 * int(p) + d * (k - 1) + 1) for (n, m), (s, p, d, k) in each)
     node.args, node.kwargs = (source,), {}
+
+
+def with_reduced_last(
+    node: torch.fx.Node,
+    source: torch.fx.Node,
+    shapes: dict[torch.fx.Node, tuple[int, ...]],
+    numbers: Mapping[torch.fx.Node, Any],
+) -> tuple[torch.fx.Node, Call]:
+    """What a function reads, and the call; behind an exchange of axes where it reduces the channels."""
+    call = Call.of(node, numbers)
+    moved = reduced_last(call.target, shapes[source][1:], call.args[1:], call.kwargs)
+    if moved is None:
+        return source, call
+    axes = (0, *(axis + 1 for axis in moved[0]))
+    with node.graph.inserting_before(node):
+        last = node.graph.call_function(torch.permute, (source, axes))
+    shapes[last] = tuple(shapes[source][axis] for axis in axes)
+    node.args, node.kwargs = (last, moved[1]), {}
+    return last, Call(node.target, (last, moved[1]), {})
 
 
 def limits_of(node: torch.fx.Node) -> tuple[float, float] | None:

@@ -43,13 +43,14 @@ from creator.preparation.nodes import (
     only_user,
     size_as_padding,
     traced_in_both_modes,
+    with_reduced_last,
 )
 from creator.preparation.target import Target
 from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.broadcast import EXPANSIONS
 from creator.tracing.calls import CALLS, RELUS
-from creator.tracing.fx import Call, modes_kept, module_path, reason
+from creator.tracing.fx import modes_kept, module_path, reason
 from creator.tracing.joins import CONCATENATIONS, is_join
 from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
 from creator.tracing.parts import is_branch
@@ -356,7 +357,7 @@ class _Preparation:
         if not isinstance(source, torch.fx.Node):
             raise CreatorError("must be called with the value first", module_path(node))
         try:
-            call = Call.of(node, self.numbers)
+            source, call = with_reduced_last(node, source, self.shapes, self.numbers)
             module = spatial_module(call.target, self.shapes[source][1:], call.args[1:], call.kwargs)
         except CreatorError as error:
             raise error.at(module_path(node)) from None
@@ -365,7 +366,7 @@ class _Preparation:
             return
         before, after = self.shapes[source], self.shapes[node]
         made = self._become(node, averaging(module, qconfig))
-        if len(after) < len(before):  # a mean without keepdim
+        if len(after) < len(before) or source.target is torch.permute:  # a mean without keepdim, or over channels
             with self.nodes.inserting_after(made):
                 flat = self.nodes.call_function(torch.reshape, (made, (-1, *after[1:])))
             self.shapes[flat] = after

@@ -32,7 +32,7 @@ from creator.tracing.modules import FUNCTION_HINTS, module_handler
 from creator.tracing.parts import NARROWS, SPLITS, indexed, narrowed, split
 from creator.tracing.pooling import SPATIAL, axes_of
 from creator.tracing.rows import ARG_MAX, NO_ROWS, argmax_arguments, row_axis
-from creator.tracing.spatial_calls import SPATIAL_CALLS, spatial_call
+from creator.tracing.spatial_calls import SPATIAL_CALLS, reduced_last, spatial_call
 from creator.tracing.weighted import CONVOLUTIONS, folded_ops, weighted_ops
 
 RESHAPES = {torch.flatten, torch.reshape, torch.unsqueeze, torch.squeeze, torch.ravel}
@@ -215,6 +215,10 @@ class Lowering(Appending, torch.fx.Interpreter):
     def _windowed(self, call: Call, value: Value | Raw, result: torch.Tensor, where: str) -> Value | Raw:
         """A function that pools, pads or upsamples."""
         value = self._formatted(value, (where,))
+        moved = reduced_last(call.target, value.shape, call.args[1:], call.kwargs)
+        if moved is not None and self.builder is not None:
+            value = permuted(self.builder, value, moved[0], (where,))
+            call = Call(call.target, (call.args[0], moved[1]), {})
         try:
             make, axes = spatial_call(call.target, value.shape, call.args[1:], call.kwargs)
         except CreatorError as error:

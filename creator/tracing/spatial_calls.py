@@ -77,6 +77,23 @@ def _reduction(target: Any, shape: tuple[int, ...], arguments: tuple[Any, ...], 
     return made
 
 
+def reduced_last(
+    target: Any, shape: tuple[int, ...], arguments: tuple[Any, ...], named: Mapping[str, Any]
+) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """How a reduction over channels becomes one over spatial axes: the axes of a sample of torch's ``shape`` with those that
+    remain first, and torch's axes to reduce then. ``None`` where nothing has to move, or no axis remains."""
+    dim = arguments[0] if arguments else named.get("dim", ())
+    if target not in _REDUCTIONS or set(named) - {"dim", "keepdim"} or len(arguments) > 2:
+        return None
+    rank = len(shape) + 1
+    dims = {int(d) % rank for d in (dim if isinstance(dim, (tuple, list)) else (dim,)) if isinstance(d, int)}
+    kept = [axis for axis in range(1, rank) if axis not in dims]
+    if 1 not in dims or 0 in dims or not kept:
+        return None
+    order = (*kept, *sorted(dims))
+    return tuple(axis - 1 for axis in order), tuple(range(1 + len(kept), rank))
+
+
 AVERAGES: frozenset[Any] = frozenset(
     {F.avg_pool1d, F.avg_pool2d, F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, torch.mean, "mean"}
 )

@@ -61,6 +61,9 @@ class Called(torch.nn.Module):
         (lambda y, x: torch.transpose(y, 2, 3), ["conv"]),
         (lambda y, x: torch.nn.functional.avg_pool2d(y, x.shape[2:]).view(x.size(0), -1), ["conv", "sumpool", "rescale"]),
         (lambda y, x: (y + x).mean((2, 3)), ["conv", "add", "sumpool", "rescale"]),
+        (lambda y, x: y.flatten(2).transpose(1, 2).mean(1), ["conv", "sumpool", "rescale"]),
+        (lambda y, x: y.mean(1, keepdim=True), ["conv", "sumpool", "rescale"]),
+        (lambda y, x: torch.mean(y, dim=(1, 3), keepdim=True), ["conv", "sumpool", "rescale"]),
     ],
 )
 def test_functions_of_sizes_and_of_sums(body, operations: list[str]) -> None:
