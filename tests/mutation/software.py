@@ -50,6 +50,7 @@ OWN = {
     "creator/ops/quantize.py": ["tests/ops/test_quantize.py"],
     "creator/ops/rescale.py": ["tests/ops/test_rescale.py"],
     "creator/ops/reshape.py": ["tests/ops/test_reshape.py"],
+    "creator/ops/shift.py": ["tests/ops/test_shift.py"],
     "creator/ops/slice.py": ["tests/ops/test_slice.py"],
     "creator/ops/slope.py": ["tests/ops/test_slope.py"],
     "creator/ops/softmax.py": ["tests/ops/test_softmax.py"],
