@@ -1,7 +1,7 @@
 -- golden_square: table square.
 -- 3 elements a frame, fixed<6,2> to fixed<5,3>.
--- One element a cycle, latency 2: the memory's register and one after it. The output's stall reaches the input
--- in the same cycle.
+-- One element a cycle, latency 2: the memory's register and one after it.
+-- The output's stall reaches the input in the same cycle.
 library ieee;
 use ieee.std_logic_1164.all;
 
