@@ -64,7 +64,7 @@ ROWS = [
         ("pad", "conv"), (NO, NO, "2-D, groups 1", NO, NO)),
     Row(("BatchNorm1d", "BatchNorm2d"), "", "all; anywhere; with running statistics", "as a convolution", "none after `Linear` or a convolution: folded; elsewhere a depthwise convolution with a kernel of one", "N where it is not folded",
         ("linear", "conv"), ("folded, as `BatchNormedLinear`", "folded, or a scale and an offset", "into thresholds", "folded, or a scale and an offset", NO)),
-    Row(("torch.MaxPool1d", "torch.MaxPool2d", "torch.AdaptiveMaxPool1d", "torch.AdaptiveMaxPool2d"), "`max_pool2d`", "kernel, stride, padding, ceil_mode; no dilation, no indices; adaptive: parts of one size", DIVIDE, "a comparison a lane for each window that is open; one or few rows of partial results", ELEMENTS,
+    Row(("torch.MaxPool1d", "torch.MaxPool2d", "torch.AdaptiveMaxPool1d", "torch.AdaptiveMaxPool2d"), "`max_pool2d`", "kernel, stride, padding, dilation, ceil_mode; no indices; adaptive: parts of one size", DIVIDE, "a comparison a lane for each window that is open; one or few rows of partial results", ELEMENTS,
         ("maxpool",), (NO, YES, "yes; stride up to the kernel", YES, "2-D; windows side by side")),
     Row(("AvgPool1d", "AvgPool2d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d"), "torch's own and `mean` over any axes of a sample but all, where they divide by a power of two", "as above; the average is an exact sum, then a multiplier and a shift, or a shift", DIVIDE, "the same with sums; one multiplier a lane, none for a power of two", ELEMENTS,
         ("sumpool", "rescale"), (NO, YES, "square without padding, or global", YES, NO)),

@@ -16,7 +16,8 @@ class Windows:
     """The windows along one axis of ``length`` positions: ``count`` of ``kernel`` positions, ``stride`` apart.
 
     The first begins ``before`` positions ahead of the axis; ``padding`` are the positions behind it that count as padding,
-    and the last window may go beyond those too.
+    and the last window may go beyond those too. Of the positions of a window every ``dilation``-th counts, the first and the
+    last among them.
     """
 
     length: int
@@ -25,6 +26,7 @@ class Windows:
     before: int
     padding: int
     count: int
+    dilation: int = 1
 
     @property
     def after(self) -> int:
@@ -54,7 +56,7 @@ def windows_of(module: Any, sizes: tuple[int, ...]) -> tuple[Windows, ...]:
     """The windows of a pooling module of torch, or of one derived from it, along axes of ``sizes``.
 
     Raises:
-        CreatorError: for adaptive windows that are not all of one size, for windows outside of the input, for dilation.
+        CreatorError: for adaptive windows that are not all of one size, and for windows outside of the input.
     """
     if hasattr(module, "output_size"):
         return tuple(map(_adaptive, sizes, per_axis(module.output_size, len(sizes))))
@@ -75,15 +77,14 @@ def _adaptive(length: int, output: int | None) -> Windows:
 
 
 def _strided(length: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> Windows:
-    if dilation != 1 and kernel != 1:
-        raise CreatorError(f"dilation={dilation} is not supported in pooling", hint="use dilation=1")
+    kernel = dilation * (kernel - 1) + 1
     room = length + 2 * padding - kernel
-    if room < 0:
-        raise CreatorError(f"windows of {kernel} positions do not fit an axis of {length} and its padding")
     count = (room + (stride - 1 if ceil_mode else 0)) // stride + 1
+    if count < 1:
+        raise CreatorError(f"windows of {kernel} positions do not fit an axis of {length} and its padding")
     if ceil_mode and (count - 1) * stride >= length + padding:
         count -= 1  # torch: the last window must begin within the input or the padding before it
-    return Windows(length, kernel, stride, padding, padding, count)
+    return Windows(length, kernel, stride, padding, padding, count, dilation if kernel > 1 else 1)
 
 
 def divisors(windows: tuple[Windows, ...], padded: bool, override: int | None) -> IntArray:

@@ -30,7 +30,42 @@ def maxpool_ops(module: Any, context: Context) -> Made:
     if module.return_indices:
         raise CreatorError("return_indices=True is not supported", hint="use return_indices=False")
     windows = windows_of(module, context.input.shape[:-1])
-    return [] if _trivial(windows) else [ops.MaxPool(*_geometry(windows))]
+    if all(axis.dilation == 1 for axis in windows):
+        return [] if _trivial(windows) else [ops.MaxPool(*_geometry(windows))]
+    made: list[ops.Op] = []
+    shape = context.input.shape
+    for place, axis in enumerate(windows):
+        if axis.dilation == 1:
+            alone = tuple(axis if other == place else Windows(size, 1, 1, 0, 0, size) for other, size in enumerate(shape[:-1]))
+            made += [] if _trivial(alone) else [ops.MaxPool(*_geometry(alone))]
+        else:
+            made += _dilated(axis, place, shape, context.input.format.min_code)
+        shape = (*shape[:place], axis.count, *shape[place + 1 :])
+    return made
+
+
+def _dilated(windows: Windows, place: int, shape: tuple[int, ...], lowest: int) -> Made:
+    """The largest elements of windows along axis ``place`` of values of ``shape``, of which every ``dilation``-th counts.
+
+    With ``d`` of them side by side in a row, what counts in a window stands in one column: so a window goes over whole rows,
+    and has as many of them as elements count. The lowest code fills the rows up, which is larger than none.
+    """
+    d, before = windows.dilation, windows.before
+    beyond = (windows.count - 1) * windows.stride + windows.kernel
+    rows = -(-max(before + windows.length, beyond) // d)
+    after = rows * d - before - windows.length
+    outer, inner, count = math.prod(shape[:place]), math.prod(shape[place + 1 :]), (windows.kernel - 1) // d + 1
+    made: list[ops.Op] = [ops.Reshape((outer, windows.length, inner))]
+    made += [ops.Pad((0, before), (0, after), (1, 1), lowest)] if before or after else []
+    made += [ops.Reshape((outer, rows, d * inner)), ops.MaxPool((1, count), (1, 1), (0, 0), (0, 0))]
+    found = (rows - count + 1) * d
+    made.append(ops.Reshape((outer, found, inner)))
+    if windows.stride > 1:
+        made.append(ops.MaxPool((1, 1), (1, windows.stride), (0, 0), (0, 0)))
+        found = (found - 1) // windows.stride + 1
+    if found > windows.count:
+        made.append(ops.Slice(1, 0, windows.count))
+    return [*made, ops.Reshape((*shape[:place], windows.count, *shape[place + 1 :]))]
 
 
 def averaging_ops(module: Averaging, context: Context) -> Made:

@@ -70,7 +70,10 @@ class Cnn(Mlp):
         last = self.layers[-1]
         match self.whole(0, 3 if spare >= 6 else 1):
             case 0:
-                made: torch.nn.Module = (nn.MaxPool1d if axes == 1 else nn.MaxPool2d)(**windows)
+                spread = tuple(
+                    self.pick([1, 1, 2]) if 2 * k <= n + 1 else 1 for k, n in zip(windows["kernel_size"], size, strict=True)
+                )
+                made: torch.nn.Module = (nn.MaxPool1d if axes == 1 else nn.MaxPool2d)(**windows, dilation=spread)
             case 1:
                 rules = {"output": self.format(10), "rounding": self.pick(ROUNDINGS), "multiplier_bits": self.whole(1, 18)}
                 padded = self.chance(50)

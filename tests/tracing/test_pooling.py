@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -129,6 +131,20 @@ def test_a_power_of_two_is_divided_by_with_a_shift() -> None:
     assert (node.op.factors.tolist(), node.op.shift, node.op.scaling.multiplies) == ([1], 3, False)
 
 
+@pytest.mark.parametrize("shape", [(2, 7, 6), (1, 9)])
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_dilated_windows_lie_where_those_of_torch_lie(shape: tuple[int, ...], ceil_mode: bool) -> None:
+    traced = 0
+    kind = nn.MaxPool2d if len(shape) == 3 else nn.MaxPool1d
+    for kernel, stride, padding, dilation in itertools.product((2, 3), (1, 2, 3), (0, 1), (2, 3)):
+        model = torch.nn.Sequential(nn.Quantize(F(6, 2)), kind(kernel, stride, padding, dilation, ceil_mode=ceil_mode))
+        with contextlib.suppress(RuntimeError):  # windows that do not fit
+            model(torch.zeros(1, *shape))
+            creator.trace(model, shape)  # compares the two
+            traced += 1
+    assert traced >= 20
+
+
 def test_an_output_much_finer_than_its_sums_multiplies_by_more() -> None:
     graph = creator.trace(sequence(nn.AvgPool1d(2, output=F(20, 12))), (2, 4))
     (node,) = (node for node in graph.nodes if node.op.name == "rescale")
@@ -144,7 +160,7 @@ def test_an_output_much_finer_than_its_sums_multiplies_by_more() -> None:
         (torch.nn.Sequential(nn.Quantize(Affine(0.1, 3, 8)), torch.nn.AvgPool2d(2)), (2, 6, 6), "needs a format"),
         (torch.nn.Sequential(nn.Quantize(F(20, 3)), torch.nn.AvgPool2d(8)), (1, 8, 8), "sums of 26 bits are not exact"),
         (sequence(nn.MaxPool2d(2, return_indices=True)), (2, 6, 6), "return_indices=True is not supported"),
-        (sequence(nn.MaxPool2d(2, dilation=2)), (2, 6, 6), "dilation=2 is not supported in pooling"),
+        (sequence(nn.MaxPool2d(4, dilation=2)), (2, 6, 6), "fails on an input|windows of 7 positions do not fit"),
         (sequence(nn.AdaptiveMaxPool2d(4)), (2, 6, 6), "4 windows over 6 positions differ in size"),
         (sequence(nn.AvgPool2d(2, output=Affine(0.1, 3, 8))), (2, 6, 6), "does not know that its input is fixed<8,4>"),
         (torch.nn.Sequential(nn.Quantize(F(40, 3)), nn.AvgPool2d(3)), (1, 3, 3), "its products need 59 bits, more than 52"),
