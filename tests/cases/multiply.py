@@ -73,7 +73,7 @@ class Inverted(torch.nn.Module):
         settings: dict[str, Any] = {"weight": F(5, 4), "output": F(7, 4)}
         self.entry = nn.Quantize(F(7, 4))
         self.expand = sequential(nn.Conv2d(2, 4, 1, **settings), nn.BatchNorm2d(4), nn.HardSwish(F(7, 4)))
-        self.depthwise = sequential(nn.Conv2d(4, 4, 3, padding=1, groups=4, **settings), nn.BatchNorm2d(4), nn.ReLU())
+        self.deep = sequential(nn.Conv2d(4, 4, 3, padding=1, groups=4, **settings), nn.BatchNorm2d(4), nn.ReLU())
         self.squeeze = nn.AdaptiveAvgPool2d(1, output=F(7, 4))
         self.gate = sequential(
             nn.Conv2d(4, 2, 1, **settings), nn.ReLU(), nn.Conv2d(2, 4, 1, **settings), nn.HardSigmoid(F(6, 5))
@@ -83,7 +83,7 @@ class Inverted(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.entry(x)
-        y = self.depthwise(self.expand(x))
+        y = self.deep(self.expand(x))
         return self.sum(x, self.project(self.excite(y, self.gate(self.squeeze(y)))))  # type: ignore[no-any-return]
 
 
