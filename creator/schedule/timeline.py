@@ -6,8 +6,6 @@ finds are the cycles that the parts remember. Once these come again, everything 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from creator.ops import ArgMax, Concatenate, Conv, Linear, Microscale, Permute, Slice, Softmax, Top1, beats, microscale
 from creator.ops.argmax import Comparison
 from creator.schedule.lines import Line, QueuedLine
@@ -156,18 +154,6 @@ class Streams:
         """
         least = self.next - PAST
         return ((least - now,), *(tuple(max(cycle, least) - now for cycle in part.memory()) for part, _ in self.wiring))
-
-
-def run(streams: Streams, pace: int = 0) -> Iterator[int]:
-    """The cycles in which frames' last beats are given, counted from the one that takes the first beat.
-
-    With a ``pace`` the input offers a frame only that many cycles after the one before it, or later.
-
-    Raises:
-        AssertionError: if the network hangs.
-    """
-    while True:
-        yield streams.frame(streams.frames * pace) - streams.first
 
 
 def frame_ends(plan: Plan, frames: int) -> list[int]:
