@@ -81,6 +81,15 @@ def test_timing(shape: tuple[int, ...], lanes: int, entries: int, timing: Timing
     assert Softmax(np.ones(entries, dtype=np.int64), U8).timing((TensorType(shape, F(12, 4)),), Lanes(lanes, lanes)) == timing
 
 
+def test_the_largest_division() -> None:
+    """44 bits of a sum and 17 of the quotient are 61."""
+    table, row = np.array([2**40, 1], dtype=np.int64), TensorType((10,), IN)
+    assert Softmax(table, F(17, 16)).sum_bits(row) == 44
+    assert Softmax(table, F(17, 16)).infer((row,)).shape == (10,)
+    with pytest.raises(CreatorError, match="more than 61 bits"):
+        Softmax(table, F(18, 17)).infer((row,))
+
+
 def test_a_beat_has_part_of_one_row_or_all_of_it() -> None:
     op = Softmax(np.array([4, 1]), U8)
     assert list(op.lane_choices((TensorType((5,), IN),), TensorType((5,), U8))[0]) == [1, 2, 3, 4, 5]
