@@ -27,7 +27,7 @@ from tests.oracle import ROUNDINGS
 ROOT = Path(__file__).parents[2]
 MANY, FEW = 256, 32  # samples of each network in `make test`; of the others in `make test-all`
 EACH = 10  # networks of a seed, besides the simplest
-QUICK = {"mlp": 10, "scales": 10, "large": 3, "ends": 6, "cnn": 6, "branches": 8}  # seeds of `make test`
+QUICK = {"mlp": 10, "scales": 10, "large": 3, "ends": 8, "cnn": 6, "branches": 8}  # seeds of `make test`
 ALL = {"mlp": 500, "scales": 500, "large": 20, "ends": 300, "cnn": 200, "branches": 300}
 COCOTB = {"mlp": 2, "scales": 2, "ends": 1, "branches": 1}
 
