@@ -139,11 +139,11 @@ class Hardware:
         scratch: an empty folder.
         cache: a file that remembers which runs pass without any fault.
         most: networks that a mutant has to get past, of those that differ in
-            numbers only; four times as many of a file of ``vhdl/``, which has
+            numbers only; twice as many of a file of ``vhdl/``, which has
             the same text in all; with ``thorough`` all.
     """
 
-    def __init__(self, networks: list[Network], scratch: Path, cache: Path | None = None, most: int = 24) -> None:
+    def __init__(self, networks: list[Network], scratch: Path, cache: Path | None = None, most: int = 64) -> None:
         self.scratch, self.cache, self.most = scratch, cache, most
         self.passing: set[str] = set(cache.read_text().split()) if cache and cache.is_file() else set()
         self.prepared = [prepare(network, scratch / f"network{index}") for index, network in enumerate(networks)]
@@ -154,7 +154,7 @@ class Hardware:
         """What becomes of the repository's ``file`` when its content is ``text``; ``most`` as for the class."""
         wins = self.runs.setdefault(file, Counter())
         runs = sorted((*RUNS, *MORE) if thorough else RUNS, key=lambda run: -wins[run])
-        most = len(self.prepared) if thorough else most or self.most * (4 if file.startswith("vhdl/") else 1)
+        most = len(self.prepared) if thorough else most or self.most * (2 if file.startswith("vhdl/") else 1)
         affected = self._unlike(self._affected(file, text), most)
         tried, same_code = 0, False
         try:

@@ -70,13 +70,15 @@ def _parts() -> Iterator[Killer]:
             name = f"concatenation of {shape} along {axis}, {options.get('parallelism', 'serial')}"
             yield name, joined(Concatenate(axis), *narrow, shape=shape), options
     slices = [(0, 0, 2, (3,)), (0, 1, 3, (3,)), (0, 1, 2, (4,)), (1, 0, 1, (2, 3)), (1, 1, 3, (2, 3)), (1, 2, 4, (3, 4)),
-              (0, 1, 2, (3, 2)), (1, 1, 2, (2, 3, 2)), (2, 1, 2, (2, 2, 2)), (1, 2, 4, (2, 6)), (1, 0, 3, (3, 3)),
+              (0, 1, 2, (3, 2)), (1, 1, 2, (2, 3, 2)), (2, 1, 2, (2, 2, 2)), (1, 2, 4, (2, 6)),
               (0, 0, 2, (2,))]  # fmt: skip
     for axis, start, stop, shape in slices:
         ops = quantize(F(6, 2)), Slice(axis, start, stop)
         for options in ({}, {"parallelism": "full-lanes"}, {"parallelism": 4}):
             name = f"{start} to {stop} of {shape} along {axis}, {options.get('parallelism', 'serial')}"
             yield name, chain(*ops, shape=shape), options
+    rows = {"lanes": {"layer.0": 3, "layer.1": 3}}
+    yield "whole rows", chain(quantize(F(6, 2)), Slice(1, 0, 3), shape=(6, 3)), rows
 
 
 BRANCHES: list[Killer] = [*_sums(), *_queues(), *_parts()]

@@ -113,6 +113,8 @@ def _windows() -> Iterator[Killer]:
     yield "bias in block RAM behind windows", conv((2, 1), (1,), outputs=72), {}
     yield "a wide convolution", conv((3, 2), (2,), outputs=4), {"lanes": {"layer.0": (2, 4)}}
     yield "a wide convolution, padded", conv((3, 2), (3,), outputs=4, before=(1,)), {"lanes": {"layer.0": (2, 4)}}
+    yield "deep weights of windows", conv((1, 12), (1,), outputs=100), {}
+    yield "deep weights of windows, padded", conv((1, 4), (3,), outputs=100, before=(1,)), {}
     for rounding in (Rounding.HALF_AWAY, Rounding.FLOOR):
         yield f"windows, {rounding}", conv((3, 2), (2,), rounding=rounding), {}
 
