@@ -181,6 +181,7 @@ GATES = {
     "channels of both": lambda s, x: x[:, 1:] * s.gate(x)[..., None, None],
     "columns": lambda s, x: x + torch.amax(s.conv(x), 3, keepdim=True),
     "rows": lambda s, x: x + x[:, :, 2:3],
+    "rows and channels": lambda s, x: s.conv(x) + s.conv(x)[:, :1, :1],
     "twice": lambda s, x: s.gate(x)[:, :, None, None] * x + s.gate(x)[:, :1, None, None],
     "then flat": lambda s, x: (x * s.gate(x)[..., None, None]).flatten(1) + x.flatten(1),
 }
