@@ -18,6 +18,9 @@ from creator.schedule.plan import Adapter
 from creator.schedule.rom import address_bits, is_block_rom, rom_banks
 from creator.targets.family import Family
 
+RING_BITS = 0.65
+"""Share of a family's least bits from which on a memory whose words are no power of two becomes block RAM."""
+
 REGISTER = 0.9
 """Bits of "control" that are one flip-flop: its weight also covers what a linear core has beside those that are counted."""
 
@@ -72,8 +75,9 @@ class Parts:
 
     def ram(self, words: int, width: int, register: str = "ram") -> None:
         """A memory with a write port, a read port and a register: its flip-flops count as ``register`` outside of block RAM."""
-        # Synthesis makes whole powers of two of it, and decides by their bits.
-        if self.family.is_block_ram(1 << address_bits(words), width):
+        # A ring has any number of words: on ECP5 one of 168 x 8 bits becomes block RAM, and one of 160 x 8 does not.
+        odd = words & (words - 1)
+        if self.family.is_block_ram(words, width / RING_BITS if odd else width):
             self.brams += self.family.block_rams(words, width)
             return
         self.ffs[register] += width

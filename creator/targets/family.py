@@ -70,7 +70,7 @@ class Family:
         blocks = min(math.ceil(words / depth) * math.ceil(width / bits) for depth, bits in self.block_ram.items())
         return blocks * self.block_units
 
-    def is_block_ram(self, words: int, width: int) -> bool:
+    def is_block_ram(self, words: int, width: float) -> bool:
         """Whether a memory that is written becomes block RAM."""
         bits, least = self.least_ram
         return words * width >= bits and words >= least
