@@ -83,16 +83,16 @@ class Microscale(Op):
         return Interval(-below, min(power, ones) if high > 0 else 0)
 
     def run(self, inputs: tuple[TensorType, ...], values: tuple[IntArray, ...]) -> IntArray:
-        blocks = values[0].reshape(*values[0].shape[:-1], -1, self.row_block(inputs[0]))
+        blocks = values[0].reshape(len(values[0]), -1, self.row_block(inputs[0]))
         lengths = _lengths(blocks)
         most = lengths.max(axis=-1, keepdims=True)
         dropped = np.maximum(np.maximum(lengths, most - self.depth) - self.digits, 0)
-        result = np.zeros_like(blocks)
+        result = np.empty_like(blocks)
         for count in np.unique(dropped).tolist():
             chosen = dropped == count
             result[chosen] = shift_round(blocks[chosen], count, self.rounding) << count
-        ends = [_shifted(end, most - self.digits) for end in (-self.least, self.largest)]
-        return np.clip(result, -ends[0], ends[1]).reshape(values[0].shape)
+        places = np.maximum(most - self.digits, 0)  # below, magnitudes are all within the ends
+        return np.clip(result, self.least << places, self.largest << places).reshape(values[0].shape)
 
     # Hardware.
 
@@ -121,8 +121,3 @@ def _grid(fmt: FixedPoint) -> FixedPoint:
 def _lengths(codes: IntArray) -> IntArray:
     """Bits of each magnitude; codes have at most 52."""
     return np.frexp(np.abs(codes).astype(np.float64))[1].astype(np.int64)
-
-
-def _shifted(number: int, by: IntArray) -> IntArray:
-    """``floor(number * 2**by)``, elementwise."""
-    return (np.int64(number) << np.maximum(by, 0)) >> np.maximum(-by, 0)

@@ -71,6 +71,15 @@ def test_bounds_of_values_that_reach_a_power_of_two() -> None:
     assert floating.interval(kind, (Interval(0, 0),)) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("entry", "result"),
+    [(F(8, 3), F(9, 3)), (F(8, 3, symmetric=True), F(8, 3)), (F(8, 3, signed=False), F(8, 3, signed=False))],
+    ids=str,
+)
+def test_results_have_room_for_the_most_negative_code_above_zero(entry: FixedPoint, result: FixedPoint) -> None:
+    assert Microscale(4, 2, 2, 3, -3, EVEN).infer((TensorType((4,), entry),)) == TensorType((4,), result)
+
+
 def test_cycles_and_lanes() -> None:
     op, kind = Microscale(6, 2, 2, 3, -3, EVEN), TensorType((2, 12), F(8, 4))
     assert op.lane_choices((kind,), kind) == ([1, 2, 3, 6], None)
