@@ -37,7 +37,7 @@ class Microscale(Op):
         digits: significant bits of an element.
         depth: exponents below the largest at which an element still has all digits.
         largest: the largest element, in units of its last place: all ones, or one less where that code is a NaN.
-        least: the most negative element, ``-largest`` or one less.
+        least: the most negative element: ``-largest``, or one less of integers whose largest is all ones.
         rounding: how a value between two numbers becomes one of them.
     """
 
@@ -62,7 +62,8 @@ class Microscale(Op):
             raise CreatorError(f"blocks of {self.block}, {self.digits} digits, depth {self.depth} are no microscaling format")
         if self.largest not in ((1 << self.digits) - 1, (1 << self.digits) - 2) or self.largest < 1:
             raise CreatorError(f"its largest element {self.largest} is not the last code of {self.digits} digits, or one less")
-        if self.least not in (-self.largest, -self.largest - 1) or (self.depth and self.least < -self.largest):
+        integers = self.depth == 0 and (self.least, self.largest) == (-(1 << self.digits), (1 << self.digits) - 1)
+        if self.least != -self.largest and not integers:
             raise CreatorError(f"its elements from {self.least} to {self.largest} are neither floating-point nor integers")
         if x.shape[-1] % self.row_block(x):
             raise CreatorError(

@@ -66,7 +66,7 @@ class Ends(Draws):
         block = self.pick([n for n in range(1, row + 1) if row % n == 0] + [row + self.whole(1, 9)])
         depth = self.pick([0, 1, 2, self.whole(0, 12)])
         largest = (1 << digits) - 1 - (digits > 1 and self.chance(30))
-        least = -largest - (depth == 0 and self.chance(50))
+        least = -largest - (depth == 0 and largest == (1 << digits) - 1 and self.chance(50))
         return Microscale(block, digits, depth, largest, least, self.pick(oracle.ROUNDINGS))
 
     def softmax(self) -> Softmax:

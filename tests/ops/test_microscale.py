@@ -98,6 +98,7 @@ def test_cycles_and_lanes() -> None:
         (Microscale(2, 1, 2, 0, 0, EVEN), TensorType((4,), F(8, 4)), "its largest element 0 is not"),
         (Microscale(2, 2, 2, 3, -4, EVEN), TensorType((4,), F(8, 4)), "are neither floating-point nor integers"),
         (Microscale(2, 2, 0, 3, -5, EVEN), TensorType((4,), F(8, 4)), "are neither floating-point nor integers"),
+        (Microscale(2, 2, 0, 2, -3, EVEN), TensorType((4,), F(8, 4)), "are neither floating-point nor integers"),
         (Microscale(2, 2, 2, 3, -3, Rounding.STOCHASTIC), TensorType((4,), F(8, 4)), "stochastic"),
         (Microscale(2, 2, 2, 3, -3, EVEN), TensorType((4,), F(52, 4)), "its results need 53 bits"),
         (Microscale(2, 2, 2, 3, -3, EVEN), TensorType((4,), Affine(0.3, 0, 8)), "has an arbitrary scale"),
