@@ -102,7 +102,7 @@ class Quantize(torch.nn.Module):
 
     @property
     def output_format(self) -> Format:
-        return self.output_quantizer.format if isinstance(self.output_quantizer, BlockQuantizer) else self.quantizer.format
+        return self.output_quantizer.format if self.output_quantizer and self.treats_blocks else self.quantizer.format
 
     def check_formats(self) -> None:
         """Refuses formats that integer arithmetic cannot bring together."""
@@ -159,7 +159,7 @@ class Quantize(torch.nn.Module):
         Raises:
             CreatorError: for formats that integer arithmetic cannot bring together.
         """
-        if isinstance(self.output_quantizer, BlockQuantizer) and not isinstance(source, Affine):
+        if self.treats_blocks and not isinstance(source, Affine):
             return None
         output = self.output_format
         if source is None or not (isinstance(source, Affine) or isinstance(output, Affine)):

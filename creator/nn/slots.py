@@ -70,6 +70,20 @@ def with_gradient_of(soft: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
     return _Exactly.apply(soft.to(exact.dtype), exact)
 
 
+def _check_numbers(y: torch.Tensor) -> None:
+    if bool(torch.isnan(y).any()):
+        raise CreatorError("a value is NaN, which has no code", hint="look for the layer or the data that makes it")
+
+
+def _check_rounding_of(quantizer: FloatQuantizer | BlockQuantizer, rounding: Rounding, overflow: Overflow) -> None:
+    """Refuses a layer whose own rounding says something else than its quantizer's."""
+    if overflow is not Overflow.SATURATE or rounding not in (Rounding.HALF_EVEN, quantizer.rounding):
+        raise CreatorError(
+            f"{quantizer.fmt} rounds {quantizer.rounding} and saturates, and the layer says {rounding}, {overflow}",
+            hint=f"give the rounding to the {type(quantizer).__name__} only",
+        )
+
+
 class OutputQuantizer:
     """Rounds and clamps a layer's result to its output format, in training and, exactly, in eval mode."""
 
@@ -90,8 +104,7 @@ class OutputQuantizer:
         check_rounding(self.rounding)
         result = eval_dtype(dtype, self.format)
         y = y.double()
-        if bool(torch.isnan(y).any()):
-            raise CreatorError("a value is NaN, which has no code", hint="look for the layer or the data that makes it")
+        _check_numbers(y)
         if isinstance(self.format, Affine):
             codes = self.format.to_integers(y.detach().cpu().numpy(), self.rounding)
             exact = torch.from_numpy(self.format.from_integers(codes)).to(y.device)
@@ -121,11 +134,7 @@ class FloatOutput(OutputQuantizer):
     format: FixedPoint
 
     def __init__(self, quantizer: FloatQuantizer, rounding: Rounding, overflow: Overflow) -> None:
-        if overflow is not Overflow.SATURATE or rounding not in (Rounding.HALF_EVEN, quantizer.rounding):
-            raise CreatorError(
-                f"{quantizer.fmt} rounds {quantizer.rounding} and saturates, and the layer says {rounding}, {overflow}",
-                hint="give the rounding to the FloatQuantizer only",
-            )
+        _check_rounding_of(quantizer, rounding, overflow)
         super().__init__(quantizer.grid, quantizer.rounding, overflow, quantizer.ste)
         self.quantizer = quantizer
 
@@ -134,8 +143,7 @@ class FloatOutput(OutputQuantizer):
         if training:
             return self.quantizer.values(y)
         y = y.double()
-        if bool(torch.isnan(y).any()):
-            raise CreatorError("a value is NaN, which has no code", hint="look for the layer or the data that makes it")
+        _check_numbers(y)
         return self.quantizer.exact(y).to(eval_dtype(dtype, self.format))
 
     def codes(self, values: npt.ArrayLike) -> IntArray:
@@ -164,11 +172,7 @@ class BlockOutput(OutputQuantizer):
     """
 
     def __init__(self, quantizer: BlockQuantizer, rounding: Rounding, overflow: Overflow) -> None:
-        if overflow is not Overflow.SATURATE or rounding not in (Rounding.HALF_EVEN, quantizer.rounding):
-            raise CreatorError(
-                f"{quantizer.fmt} rounds {quantizer.rounding} and saturates, and the layer says {rounding}, {overflow}",
-                hint="give the rounding to the BlockQuantizer only",
-            )
+        _check_rounding_of(quantizer, rounding, overflow)
         self.quantizer, self.rounding, self.overflow, self.ste = quantizer, quantizer.rounding, overflow, quantizer.ste
 
     def elements(self) -> Elements:
@@ -185,10 +189,9 @@ class BlockOutput(OutputQuantizer):
         if training:
             return self.quantizer.values(y)
         self.elements()
-        if bool(torch.isnan(y).any()):
-            raise CreatorError("a value is NaN, which has no code", hint="look for the layer or the data that makes it")
+        _check_numbers(y)
         # No result has more digits than what it was.
-        return self.quantizer.exact(y.double()).to(y.dtype if y.dtype is torch.float64 else eval_dtype(dtype, ANY_GRID))
+        return self.quantizer.exact(y.double()).to(eval_dtype(dtype, ANY_GRID))
 
     def __repr__(self) -> str:
         return f"{self.quantizer.fmt}, axis={self.quantizer.axis}, {self.rounding}, {self.ste}"

@@ -8,20 +8,9 @@ from creator.formats import FixedPoint, Rounding
 from creator.ops import Microscale
 from creator.ops.microscale import STAGES
 from creator.render.core_files import CoreFiles
-from creator.render.cores.minifloat import Level
-from creator.render.values import Bits, Identifier
+from creator.render.cores.minifloat import filling
+from creator.render.values import Bits
 from creator.schedule.rom import address_bits
-
-
-def filling(name: str, width: int) -> list[Level]:
-    """The levels that put a one wherever there is one above, in signals of so many bits that begin with ``name``."""
-    levels: list[Level] = []
-    step = 1
-    while step < width:
-        source = Identifier(f"{name}_{len(levels)}")
-        levels.append(Level(Identifier(f"{name}_{len(levels) + 1}"), source, Bits(0, step), step))
-        step *= 2
-    return levels
 
 
 def render_microscale(files: CoreFiles, op: Microscale) -> None:
@@ -30,20 +19,17 @@ def render_microscale(files: CoreFiles, op: Microscale) -> None:
     assert isinstance(x.format, FixedPoint)
     low, high = files.interval
     bits, signed = max(1, max(-low, high).bit_length()), low < 0
-    shared = {
-        "bits": bits,
-        "signed": signed,
-        "own": op.depth > 0 and op.digits < bits,
-        "limited": op.digits - (op.largest % 2 == 0),
-        "limits_below": op.least == -op.largest,
-        "limit_zeros": Bits(0, max(1, op.digits - (op.largest % 2 == 0))),
-    }
-    rounder = files.part("microscale_rounder", "rounder", shared | _rounder_values(op, bits, signed, output))
-    levels = filling("fill", bits)
+    rounder = files.part("microscale_rounder", "rounder", _rounder_values(op, bits, signed, output))
+    levels, filled = filling("fill", bits)
+    # The highest digits that are ones in the largest element: all, or all but the last.
+    limited = op.digits - (op.largest % 2 == 0)
     words = op.words(x, core.lanes)
     files.main(
-        shared
-        | {
+        {
+            "bits": bits,
+            "signed": signed,
+            "limited": limited,
+            "limit_zeros": Bits(0, limited),
             "block": op.row_block(x),
             "digits": op.digits,
             "depth": op.depth,
@@ -56,7 +42,7 @@ def render_microscale(files: CoreFiles, op: Microscale) -> None:
             "stored_bits": bits + signed,
             "stages": STAGES,
             "levels": levels,
-            "filled": levels[-1].name if levels else Identifier("fill_0"),
+            "filled": filled,
             "rounder_entity": rounder,
         }
     )
@@ -64,13 +50,18 @@ def render_microscale(files: CoreFiles, op: Microscale) -> None:
 
 def _rounder_values(op: Microscale, bits: int, signed: bool, output: Any) -> dict[str, Any]:
     own, block = op.digits, op.digits + op.depth
-    levels = filling("reach", bits - own) if op.depth and own < bits else []
+    levels, reach = filling("reach", bits - own)
     return {
+        "bits": bits,
+        "signed": signed,
+        # Whether an element's own leading one counts: that of the block says all where there is no depth.
+        "own": op.depth > 0 and own < bits,
+        "limits_below": op.least == -op.largest,
         "output_bits": output.total_bits,
-        "own_bits": max(0, bits - own),
+        "own_bits": bits - own,
         "own_from": own,
         "own_zeros": Bits(0, min(own, bits)),
-        "reach": levels[-1].name if levels else Identifier("reach_0"),
+        "reach": reach,
         "levels": levels,
         "block_from": block if block < bits else 0,
         "block_zeros": Bits(0, min(block, bits)),

@@ -22,6 +22,19 @@ class Level:
     step: int
 
 
+def filling(name: str, width: int) -> tuple[list[Level], Identifier]:
+    """The levels that put a one wherever there is one above, among ``width`` bits, and the signal that has them all.
+
+    Signals are called ``name`` and the number of their level; 0 is what is filled.
+    """
+    levels: list[Level] = []
+    step, source = 1, Identifier(f"{name}_0")
+    while step < width:
+        levels.append(Level(Identifier(f"{name}_{len(levels) + 1}"), source, Bits(0, step), step))
+        step, source = 2 * step, levels[-1].name
+    return levels, source
+
+
 def render_minifloat(files: CoreFiles, op: Minifloat) -> None:
     """Renders the core's entities."""
     fmt = files.core.input_type.format
@@ -38,11 +51,7 @@ def rounder_values(op: Minifloat, fmt: FixedPoint, values: Interval) -> dict[str
     wide = max(bits, op.mantissa + 2, shift + 1)
     reached = wide - op.mantissa - 1
     kept = wide + 1 - shift
-    levels: list[Level] = []
-    step, source = 1, Identifier("reach_0")
-    while step < reached:
-        levels.append(Level(Identifier(f"reach_{len(levels) + 1}"), source, Bits(0, step), step))
-        step, source = 2 * step, levels[-1].name
+    levels, source = filling("reach", reached)
     always = max(shift, 0)
     signed = values.low < 0
     limits = limit_values("value_5", "result", op.rounded(fmt, values), op.low, op.high, op.output)
