@@ -6,6 +6,7 @@ A sample of shape (..., length, ...) is ``outer`` runs of ``length`` positions, 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +18,7 @@ LOOP = 4
 
 
 @dataclass(frozen=True)
-class Axis:
+class Axis(ABC):
     """What one entity does along one axis. ``stages`` of registers lie between its input and its output.
 
     Args:
@@ -34,19 +35,19 @@ class Axis:
         return False
 
     @property
+    @abstractmethod
     def stages(self) -> int:
         """Registers between input and output."""
-        return 1
 
     @property
+    @abstractmethod
     def interval(self) -> int:
         """Cycles a frame."""
-        return self.outer * self.length * self.inner
 
     @property
+    @abstractmethod
     def delay(self) -> int:
-        """Cycles from the frame's last beat to its last result, if the one before came right before it."""
-        return self.stages
+        """Cycles from the first frame's last beat to its last result, if the beat before came right before it."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class PoolAxis(Axis):
     @cached_property
     def shifts(self) -> bool:
         """Whether a result may still be kept behind one that is given."""
-        return self.kept > 1 or any(self._first(w + 1) <= self._last(w) for w in range(self.count - 1))
+        return any(self._first(w + 1) <= self._last(w) for w in range(self.count - 1))
 
     @cached_property
     def gives(self) -> tuple[bool, ...]:

@@ -18,6 +18,9 @@ from creator.ops.window import Ring, Window
 PADDING_STAGES = 2
 """Behind a memory of windows: its output's register, and the choice between that and padding."""
 
+CHUNK = 1 << 24
+"""Elements of windows that are in memory at once, or those of one sample."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Conv(Linear):
@@ -96,7 +99,7 @@ class Conv(Linear):
         return products.transpose(1, 0, 2).reshape(*lead, self.out_features).astype(np.int64)
 
     def run(self, inputs: tuple[TensorType, ...], values: tuple[IntArray, ...]) -> IntArray:
-        batch, chunk = values[0], max(1, (1 << 24) // (self.window(inputs[0]).taps * inputs[0].size))
+        batch, chunk = values[0], max(1, CHUNK // (self.window(inputs[0]).taps * inputs[0].size))
         return np.concatenate([self._run(inputs[0], batch[i : i + chunk]) for i in range(0, max(1, len(batch)), chunk)])
 
     def _run(self, x: TensorType, values: IntArray) -> IntArray:

@@ -83,7 +83,7 @@ MAX_TAPS = 1 << 24
 def sum_format(fmt: Format, terms: int, shift: int = 0) -> FixedPoint:
     """The format of a sum of so many codes of ``fmt``, each less its zero point; its point moved left by ``shift``."""
     low, high = centred(Interval.of(fmt), fmt)
-    bits = bits_for(terms * low, terms * high) if low < 0 else max(1, (terms * high).bit_length())
+    bits = bits_for(terms * low, terms * high) if low < 0 else (terms * high).bit_length()
     return FixedPoint(bits, fmt.frac_bits + shift, signed=low < 0)
 
 

@@ -30,7 +30,6 @@ LOADED = (hypothesis, torch)
 """What takes long to import, and knows nothing of creator."""
 
 POOLS = ["tests/ops/test_pools.py", "tests/ops/test_axis.py"]
-WINDOWS = ["tests/nn/test_conv.py", "tests/conformance/test_conformance.py::test_torch_equals_graph_equals_lowered_graph"]
 
 OWN = {
     "creator/formats.py": ["tests/test_formats.py"],
@@ -40,7 +39,7 @@ OWN = {
     "creator/ops/base.py": ["tests/ops/test_base.py", "tests/graph/test_graph.py"],
     "creator/ops/clamp.py": ["tests/ops/test_clamp.py"],
     "creator/ops/concatenate.py": ["tests/ops/test_concatenate.py"],
-    "creator/ops/conv.py": WINDOWS,
+    "creator/ops/conv.py": ["tests/ops/test_conv.py"],
     "creator/ops/linear.py": ["tests/ops/test_linear.py", "tests/schedule/test_mac_array.py"],
     "creator/ops/lookup.py": ["tests/ops/test_lookup.py"],
     "creator/ops/maxpool.py": POOLS,
@@ -48,7 +47,7 @@ OWN = {
     "creator/ops/minifloat.py": ["tests/ops/test_minifloat.py"],
     "creator/ops/multiply.py": ["tests/ops/test_multiply.py"],
     "creator/ops/pad.py": ["tests/ops/test_pad.py", "tests/ops/test_axis.py"],
-    "creator/ops/permute.py": WINDOWS,
+    "creator/ops/permute.py": ["tests/ops/test_permute.py"],
     "creator/ops/polynomial.py": ["tests/ops/test_polynomial.py"],
     "creator/ops/quantize.py": ["tests/ops/test_quantize.py"],
     "creator/ops/rescale.py": ["tests/ops/test_rescale.py"],
@@ -61,12 +60,9 @@ OWN = {
     "creator/ops/threshold.py": ["tests/ops/test_threshold.py"],
     "creator/ops/top1.py": ["tests/ops/test_top1.py"],
     "creator/ops/upsample.py": ["tests/ops/test_upsample.py", "tests/ops/test_axis.py"],
-    "creator/ops/window.py": [*POOLS, *WINDOWS],
+    "creator/ops/window.py": ["tests/ops/test_window.py"],
 }
 """The tests that most likely find a fault in a file: they run first."""
-
-ONLY = {"creator/ops/conv.py": "conv", "creator/ops/permute.py": "permute", "creator/ops/window.py": "pool or axis or conv"}
-"""Of those, what pytest's ``-k`` chooses."""
 
 ALL = ["tests/ops", "tests/graph/test_graph.py", "tests/passes", "tests/schedule/test_schedule.py"]
 """The tests that every mutant has to get past; with ``thorough`` the conformance tests too."""
@@ -111,12 +107,12 @@ class Software:
         gc.collect()
         gc.freeze()  # what is there already need not be looked at in the forks
         self.output = scratch / "pytest.txt"
-        self.sound: set[str] = set()
+        self.sound: set[tuple[str, ...]] = set()
 
     def judge(self, file: str, text: str, thorough: bool = False, brief: bool = False) -> Verdict:
         """What becomes of the repository's ``file`` when its content is ``text``; ``brief``: its own tests alone."""
         self.require(file)
-        verdict = self.tests(file, text, OWN[file], own(file))
+        verdict = self.tests(file, text, OWN[file])
         if verdict.status == SURVIVED and not brief:
             verdict = self.tests(file, text, ALL)
         if verdict.status == SURVIVED and thorough:
@@ -125,13 +121,13 @@ class Software:
 
     def require(self, file: str) -> None:
         """Stops everything if a test fails without a fault: it would find any mutant."""
-        if file in self.sound:
-            return
-        for tests, only in ((OWN[file], own(file)), (ALL, QUICK)):
-            verdict = self.tests(file, (ROOT / file).read_text(), tests, only)
+        for tests in (OWN[file], ALL):
+            if tuple(tests) in self.sound:
+                continue
+            verdict = self.tests(file, (ROOT / file).read_text(), tests)
             if verdict.status != SURVIVED:
                 raise AssertionError(f"the tests of {file} fail without any fault: {verdict.by} {verdict.why}")
-        self.sound.add(file)
+            self.sound.add(tuple(tests))
 
     def tests(self, file: str, text: str, tests: list[str], only: str = QUICK) -> Verdict:
         """What some tests, of those that ``only`` chooses, say of it."""
@@ -151,11 +147,6 @@ class Software:
         by = failed[1] if failed else "import"
         why = (failed[2] if failed else None) or printed.strip().splitlines()[-1]
         return Verdict(KILLED if status == 1 else REFUSED, by, why[:300])
-
-
-def own(file: str) -> str:
-    """What chooses among the tests of a file's own."""
-    return f"{QUICK} and ({ONLY[file]})" if file in ONLY else QUICK
 
 
 def _ended(child: int, seconds: float) -> int | None:

@@ -23,7 +23,7 @@ def types(*formats) -> tuple[TensorType, ...]:
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("rounding", oracle.ROUNDINGS)
 @pytest.mark.parametrize("overflow", Overflow)
-@pytest.mark.parametrize("formats", [(F(5, 1), F(4, 3)), (F(3, 2, signed=False), F(6, 2)), (F(4, -3), F(4, 0))], ids=str)
+@pytest.mark.parametrize("formats", [(F(5, 1), F(4, 3)), (F(6, 2), F(3, 2, signed=False)), (F(4, 0), F(4, -3))], ids=str)
 def test_every_pair_of_codes(sign: int, rounding: Rounding, overflow: Overflow, formats) -> None:
     op = dataclasses.replace(add(F(4, 1), sign, rounding, overflow), low=-6, high=5)
     kinds = types(*formats)
@@ -72,8 +72,9 @@ def test_sums_have_at_most_52_bits(formats, fits: bool) -> None:
     else:
         with pytest.raises(CreatorError, match="its sums need 53 bits, more than 52"):
             add(F(8, 4)).interval(kinds, bounds)
-    with pytest.raises(CreatorError, match="an operand is 63 bits finer than the other"):
-        add(F(8, 4)).interval(types(F(8, 60), F(8, -3)), bounds)
+    assert add(F(8, 4)).sums(types(F(1, 52), F(1, 0)), bounds) == (0, 1 + (1 << 52))
+    with pytest.raises(CreatorError, match="an operand is 53 bits finer than the other"):
+        add(F(8, 4)).interval(types(F(8, 50), F(8, -3)), bounds)
 
 
 def test_its_cycles() -> None:

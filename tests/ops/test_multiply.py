@@ -48,6 +48,10 @@ def test_what_does_not_fit_is_refused() -> None:
         multiply().infer((TensorType((2,), F(8, 4)), TensorType((3,), F(8, 4))))
     with pytest.raises(CreatorError, match="multiply takes no affine"):
         multiply().infer(types(Affine(0.1), F(8, 4)))
+    with pytest.raises(CreatorError, match="is not a range"):
+        dataclasses.replace(multiply(F(8, 4)), low=-129).infer(types(F(8, 4), F(8, 4)))
+    with pytest.raises(CreatorError, match="wrap"):
+        multiply(F(4, 0, symmetric=True), overflow=Overflow.WRAP).infer(types(F(8, 4), F(8, 4)))
     with pytest.raises(CreatorError, match="its products need 53 bits, more than 52"):
         multiply().interval(types(F(27, 4), F(26, 4)), (Interval(0, 1), Interval(0, 1)))
     assert multiply().interval(types(F(27, 4), F(25, 4)), (Interval(0, 1), Interval(0, 1))) == (0, 0)
@@ -57,6 +61,7 @@ def test_what_does_not_fit_is_refused() -> None:
     ("formats", "stages"),
     [
         ((F(8, 0), F(8, 0)), 2),
+        ((F(1, 0), F(1, 0)), 2),
         ((F(18, 0), F(18, 0)), 2),
         ((F(17, 0, signed=False), F(18, 0)), 2),
         ((F(18, 0, signed=False), F(18, 0)), 3),

@@ -11,6 +11,7 @@ import pytest
 from creator import CreatorError, FixedPoint
 from creator.affine import Affine
 from creator.ops import Interval, Lanes, MaxPool, SumPool, TensorType
+from creator.ops.sumpool import MAX_TAPS, sum_format
 
 F = FixedPoint
 IN = F(5, 2)
@@ -108,10 +109,23 @@ def test_sums_that_are_too_wide_are_refused() -> None:
     with pytest.raises(CreatorError, match="more than 52 bits"):
         SumPool((4,), (4,), (0,), (0,), 0).infer((TensorType((4, 1), F(51, 0)),))
 
+    kind, most = (TensorType((1, 1), IN),), SumPool((MAX_TAPS,), (1,), (MAX_TAPS - 1,), (0,), 0)
+    assert most.infer(kind) == TensorType((1, 1), F(5 + 24, 2))
+    with pytest.raises(CreatorError, match="windows of 16777217 elements have too many"):
+        SumPool((MAX_TAPS + 1,), (1,), (MAX_TAPS,), (0,), 0).infer(kind)
 
-def test_lanes_divide_the_channels() -> None:
+
+def test_the_format_of_a_sum() -> None:
+    assert sum_format(F(5, 2), 3) == F(7, 2)
+    assert sum_format(F(5, 2), 3, 1) == F(7, 3)
+    assert sum_format(F(1, 0, signed=False), 1) == F(1, 0, signed=False)
+    assert sum_format(F(1, 0, signed=False), 2) == F(2, 0, signed=False)
+
+
+@pytest.mark.parametrize("make", [MaxPool, lambda *rest: SumPool(*rest, 0)], ids=["max", "sum"])
+def test_lanes_divide_the_channels(make) -> None:
     kind = TensorType((4, 4, 12), IN)
-    op = MaxPool((2, 2), (2, 2), (0, 0), (0, 0))
+    op = make((2, 2), (2, 2), (0, 0), (0, 0))
     assert op.lane_choices((kind,), op.infer((kind,))) == ([1, 2, 3, 4, 6, 12], None)
     assert op.timing((kind,), Lanes(3, 3)).interval == 4 * 4 * 4
-    assert MaxPool((3, 3), (1, 1), (1, 1), (1, 1)).timing((kind,), Lanes(12, 12)).interval == max(4 * 5, 5 * 4)
+    assert make((3, 3), (1, 1), (1, 1), (1, 1)).timing((kind,), Lanes(12, 12)).interval == max(4 * 5, 5 * 4)
