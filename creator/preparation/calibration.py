@@ -11,12 +11,18 @@ import torch
 from creator.batches import first_tensor
 from creator.errors import CreatorError
 from creator.nn.batch_norm import BatchNorm1d, BatchNorm2d
+from creator.nn.joins import Concatenate, Joined
 from creator.nn.lookup import Lookup
+from creator.nn.pool import Averaging
 from creator.nn.quantize import Quantize
 from creator.nn.slope import PReLU
+from creator.nn.softmax import Softmax
 from creator.nn.weighted import Weighted
 from creator.quantize.quantizer import Quantizer
 from creator.tracing.fx import modes_kept, reason
+
+_EXACT_IN_EVAL = (Weighted, Quantize, Lookup, PReLU, Joined, Concatenate, Averaging, Softmax)
+"""Layers whose eval mode is integer arithmetic, which values that are not quantized may not fit."""
 
 
 def calibrate(model: torch.nn.Module, loader: Iterable[Any], batches: int | None = None) -> torch.nn.Module:
@@ -67,7 +73,7 @@ def _calibrating(model: torch.nn.Module) -> Iterator[None]:
     frozen: list[tuple[BatchNorm1d | BatchNorm2d, bool]] = []
     with modes_kept(model):
         for module in model.eval().modules():
-            if isinstance(module, (Weighted, Quantize, Lookup, PReLU, Quantizer)):
+            if isinstance(module, (*_EXACT_IN_EVAL, Quantizer)):
                 module.training = True
             if isinstance(module, (BatchNorm1d, BatchNorm2d)):
                 frozen.append((module, module.frozen_stats))

@@ -1,11 +1,13 @@
 import copy
+import functools
 
 import pytest
 import torch
 
 import creator
-from creator import CreatorError, nn
+from creator import CreatorError, FixedPoint, nn
 from creator.preparation.config import observed_qconfig
+from creator.quantize import MinMaxObserver
 from creator.quantize.fake_quant import FakeQuant
 from tests.preparation.models import batch, mlp, settle
 
@@ -49,6 +51,33 @@ def test_layers_see_values_before_quantization():
         last = model(batch()).abs().max()
     fmt = prepared.get_submodule("last").output_format
     assert 0.5 * last <= fmt.step * 2 <= 4 * last
+
+
+class Gated(torch.nn.Module):
+    """A product, an average and a softmax, which in eval mode take quantized values only."""
+
+    def __init__(self):
+        super().__init__()
+        self.value, self.gate = torch.nn.Conv2d(2, 3, 2), torch.nn.Conv2d(2, 3, 2)
+        self.after = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.AvgPool2d(2))
+
+    def forward(self, x):
+        return torch.softmax(self.after(self.value(x) * self.gate(x)).flatten(1), 1)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_every_batch_reaches_every_layer(affine):
+    """The order of batches is nothing to minimum and maximum."""
+    scheme = {"scheme": "affine"} if affine else {"power_of_two": True}
+    config = creator.QConfig(functools.partial(FakeQuant, observer=MinMaxObserver, **scheme), FixedPoint(8, 6))
+    x, found = torch.randn(8, 2, 4, 4, generator=torch.Generator().manual_seed(0)), []
+    for batches in ([x, 8 * x], [8 * x, x]):
+        torch.manual_seed(0)
+        prepared = creator.prepare(Gated(), x, config)
+        creator.calibrate(prepared, batches)
+        found.append([module.format for module in prepared.modules() if isinstance(module, FakeQuant)])
+    assert len(found[0]) == 6
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(
