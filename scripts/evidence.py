@@ -47,11 +47,6 @@ def code(found: dict[str, Any]) -> str:
     return f"{found['version']}, {found['commit']}"
 
 
-def dated(found: dict[str, Any], text: str) -> str:
-    """``text``, of which code it is, and when it was found."""
-    return f"Code {code(found)}; {found['date']}.\n\n{text}"
-
-
 def runs(found: list[dict[str, Any]]) -> str:
     """One row for each run."""
     titles = ["command", "tests", "result", "minutes", "code", "date"]
@@ -76,9 +71,10 @@ def mutants(found: dict[str, Any] | None) -> str:
     if found is None:
         return "Not run.\n"
     titles = ["mutants", "killed", "equivalent", "survived"]
-    rows = [[f"`{file}`", *(counts[title] for title in titles)] for file, counts in sorted(found["files"].items())]
-    total = [sum(counts[title] for counts in found["files"].values()) for title in titles]
-    return dated(found, table(["file", *titles], [*rows, ["all", *total]]))
+    files = [(file, found | row) for file, row in sorted(found["files"].items())]  # older ones have one code for all rows
+    rows = [[f"`{file}`", *(each[title] for title in titles), code(each), each["date"]] for file, each in files]
+    total = [sum(each[title] for _, each in files) for title in titles]
+    return table(["file", *titles, "code", "date"], [*rows, ["all", *total, "", ""]])
 
 
 def bugs(found: dict[str, Any] | None) -> str:
@@ -86,9 +82,11 @@ def bugs(found: dict[str, Any] | None) -> str:
     if found is None:
         return "Not run.\n"
     rows = []
-    for row in found["bugs"]:
-        rows.append([row["bug"], f"`{row['file']}`", f"`{row['test']}`" if row["test"] else "not found", row["seconds"]])
-    return dated(found, table(["bug", "in", "found by", "seconds"], rows))
+    for each in found["bugs"]:
+        row = found | {"among": ""} | each
+        test, among = (f"`{row[key]}`" if row[key] else other for key, other in (("test", "not found"), ("among", "all")))
+        rows.append([row["bug"], f"`{row['file']}`", test, among, code(row), row["date"]])
+    return table(["bug", "in", "found by", "of the tests", "code", "date"], rows)
 
 
 SECTIONS = """\
@@ -107,7 +105,7 @@ Every count is of checks that passed.
 {mutants}
 ## Planted bugs
 
-`python scripts/seeded_bugs.py`: the first test that fails, and the seconds until then, on two cores.
+`python scripts/seeded_bugs.py`: the first test that fails, of all of them, or of those that an expression chooses (`--tests`).
 
 {bugs}"""
 

@@ -6,7 +6,7 @@
     python scripts/mutation.py --thorough               survivors again, against all networks and all runs
 
 What is done is kept in build/mutation, so a run that was interrupted goes on; --keep also uses verdicts of mutants that were
-killed before something else changed. The counts of all files are in build/evidence/mutation.json. The exit status is 1 if a
+killed before something else changed. The counts of each file are in build/evidence/mutation.json. The exit status is 1 if a
 mutant survives, and if the list of equivalent mutants has one that is not there any more or that is killed.
 """
 

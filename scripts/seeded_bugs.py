@@ -1,7 +1,8 @@
 """Plants realistic bugs, one at a time, in a copy of the project, and says which test finds each, and after how long.
 
-``python scripts/seeded_bugs.py`` prints a table and writes ``build/evidence/bugs.json`` for ``scripts/evidence.py``; status 1
-if a bug was not found. Golden files and pinned areas, which see any change at all, are not asked.
+``python scripts/seeded_bugs.py`` prints a table and writes ``build/evidence/bugs.json`` for ``scripts/evidence.py``, where
+what was found of other bugs stays; status 1 if a bug was not found. Golden files and pinned areas, which see any change at all,
+are not asked.
 """
 
 from __future__ import annotations
@@ -274,23 +275,26 @@ def hunt(bug: Bug, some: str, processes: int) -> tuple[str | None, float]:
 def main() -> int:
     """Runs everything; see the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", type=int, help="the number of one bug")
-    parser.add_argument(
-        "--tests", default="", help="of the tests those with this expression in their names; nothing is written"
-    )
+    parser.add_argument("--only", type=int, nargs="+", default=range(len(BUGS)), help="the numbers of some bugs")
+    parser.add_argument("--tests", default="", help="of the tests those that this expression chooses, as pytest's -k does")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
-    rows: list[dict[str, str | int | None]] = []
-    version = code()
-    for number, bug in enumerate(BUGS):
-        if options.only in (None, number):
-            test, seconds = hunt(bug, options.tests, options.processes)
-            rows.append({"bug": bug.kind, "file": bug.file, "test": test, "seconds": round(seconds)})
-            print(f"{number}: {bug.kind}: {test or 'NOT FOUND'}, {seconds:.0f} s", flush=True)
-            if options.only is None and not options.tests:
-                RESULT.parent.mkdir(parents=True, exist_ok=True)
-                RESULT.write_text(json.dumps({**version, "bugs": rows}, indent=2) + "\n")
-    return int(any(row["test"] is None for row in rows))
+    missed = 0
+    for number in options.only:
+        bug, version = BUGS[number], code()
+        test, seconds = hunt(bug, options.tests, options.processes)
+        print(f"{number}: {bug.kind}: {test or 'NOT FOUND'}, {seconds:.0f} s", flush=True)
+        save({"bug": bug.kind, "file": bug.file, "test": test, "seconds": round(seconds), "among": options.tests, **version})
+        missed += test is None
+    return int(missed > 0)
+
+
+def save(row: dict[str, str | int | None]) -> None:
+    """Puts what was found of one bug beside what was found of others."""
+    found = json.loads(RESULT.read_text())["bugs"] if RESULT.is_file() else []
+    rows = {each["bug"]: each for each in [*found, row]}
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps({"bugs": [rows[bug.kind] for bug in BUGS if bug.kind in rows]}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

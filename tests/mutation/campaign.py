@@ -132,12 +132,17 @@ class Campaign:
         print(table(rows | {"total": total}))
         print(*(f"{file} has no more than {rows[file]['mutants']} different mutants" for file in few), *faults, sep="\n")
         print(f"{seconds:.0f} s")
-        result = {**code(), "files": rows, "total": total, "few": few, "tree": self.tree, "faults": faults}
-        if set(self.files) == set(mutated_files()):
-            evidence = self.memory.parent / "evidence"
-            evidence.mkdir(exist_ok=True)
-            (evidence / "mutation.json").write_text(json.dumps(result, indent=2) + "\n")
+        save(self.memory.parent / "evidence" / "mutation.json", rows)
         return int(bool(total[SURVIVED] or faults))
+
+
+def save(path: Path, rows: dict[str, dict[str, int]]) -> None:
+    """Writes the rows of a campaign, and of which code they are; rows of other files that are there already stay."""
+    before, now = json.loads(path.read_text()) if path.is_file() else {"files": {}}, code()
+    of_all = {key: before[key] for key in now if key in before}  # what older results say once, for all rows
+    found = {file: of_all | row for file, row in before["files"].items()} | {file: row | now for file, row in rows.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"files": {file: found[file] for file in mutated_files() if file in found}}, indent=2) + "\n")
 
 
 def table(rows: dict[str, dict[str, int]]) -> str:

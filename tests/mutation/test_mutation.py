@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from creator import FixedPoint, Overflow, Rounding
+from tests import evidence
 from tests.graph.chains import chain, linear, quantize, rescale
-from tests.mutation import python_rules, vhdl_rules
+from tests.mutation import campaign, python_rules, vhdl_rules
 from tests.mutation.equivalent import equivalents
 from tests.mutation.files import ROOT, mutants_of, mutated_files
 from tests.mutation.hardware import Hardware, code, logic
@@ -171,6 +173,19 @@ def test_a_line_that_stands_twice_is_two_mutants() -> None:
 def test_each_listed_equivalent_mutant_has_a_reason_and_exists() -> None:
     keys = {mutant.key for file in mutated_files() for mutant in mutants_of(file)}
     assert set(equivalents()) <= keys
+
+
+def test_a_campaign_leaves_the_rows_of_other_files(tmp_path: Path) -> None:
+    path = tmp_path / "evidence" / "mutation.json"
+    old = {"killed": 1, "commit": "abc"}
+    path.parent.mkdir()
+    path.write_text(json.dumps({"commit": "abc", "files": {"vhdl/creator_ram.vhd": {"killed": 1}, "gone.vhd": {"killed": 9}}}))
+    for count in (2, 3):
+        campaign.save(path, {"creator/ops/add.py": {"killed": count}})
+    found = json.loads(path.read_text())["files"]
+    assert found["vhdl/creator_ram.vhd"] == old
+    assert found["creator/ops/add.py"] == {"killed": 3, **evidence.code()}
+    assert list(found) == ["creator/ops/add.py", "vhdl/creator_ram.vhd"]
 
 
 def test_an_entry_without_a_reason_or_twice_is_refused(tmp_path: Path) -> None:
