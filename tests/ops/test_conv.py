@@ -11,6 +11,7 @@ import pytest
 
 from creator import CreatorError, FixedPoint, Overflow, Rounding
 from creator.ops import Conv, Interval, Lanes, TensorType, Timing, conv
+from creator.ops.window import Window
 from tests.oracle import code_of, power
 
 F = FixedPoint
@@ -145,7 +146,7 @@ def test_lanes_of_one_group_and_of_several() -> None:
     taken = [(two.side_by_side(lanes), two.passes(lanes), two.terms(lanes)) for lanes in two.lane_pairs((kind,)) or ()]
     assert taken == [(1, (2, 3), 1), (1, (2, 1), 1), (1, (2, 3), 2), (1, (2, 1), 2), (2, (1, 1), 2)]
     assert two.ring(kind, Lanes(2, 1)).beats == 2
-    assert two.ring(kind, Lanes(2, 1)).window == two.window(kind)
+    assert two.ring(kind, Lanes(2, 1)).window == Window((3, 4), 4, (2, 2), (1, 1), (1, 1), (0, 0), (0, 0))
 
 
 @pytest.mark.parametrize(

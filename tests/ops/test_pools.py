@@ -127,5 +127,5 @@ def test_lanes_divide_the_channels(make) -> None:
     kind = TensorType((4, 4, 12), IN)
     op = make((2, 2), (2, 2), (0, 0), (0, 0))
     assert op.lane_choices((kind,), op.infer((kind,))) == ([1, 2, 3, 4, 6, 12], None)
-    assert op.timing((kind,), Lanes(3, 3)).interval == 4 * 4 * 4
+    assert op.timing((kind,), Lanes(3)).interval == 4 * 4 * 4
     assert make((3, 3), (1, 1), (1, 1), (1, 1)).timing((kind,), Lanes(12, 12)).interval == max(4 * 5, 5 * 4)

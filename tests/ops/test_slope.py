@@ -82,6 +82,7 @@ def test_limits_and_widths_are_checked() -> None:
         (slope([21], 3, F(5, 0), Rounding.FLOOR), Lanes(), Timing(6, 4)),
         (slope([1, 2, 3, 4, 5, 6], 3, F(5, 0), Rounding.FLOOR), Lanes(3, 3), Timing(2, 6)),
         (slope([1, 2, 3, 4, 5, 1 << 20], 3, F(5, 0)), Lanes(6, 6), Timing(1, 8)),
+        (slope([1, 2, 3, 4, 5, 1 << 16], 3, F(5, 0)), Lanes(6, 6), Timing(1, 7)),  # 17 bits and a sign are one part
     ],
 )
 def test_cycles(op: Slope, lanes: Lanes, timing: Timing) -> None:
