@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from creator import CreatorError, FixedPoint, Overflow, Rounding
-from creator.ops import Conv, Interval, Lanes, TensorType, Timing, conv
+from creator.ops import Conv, Interval, Lanes, TensorType, Timing
 from creator.ops.window import Window
 from tests.oracle import code_of, power
 
@@ -59,7 +59,7 @@ def sums(op: Conv, x: np.ndarray, place: tuple[int, ...]) -> list[int]:
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
-def test_every_window_against_fractions(geometry, monkeypatch) -> None:
+def test_every_window_against_fractions(geometry) -> None:
     op, kinds = layer(*geometry), (TensorType(geometry[0], X),)
     x = np.random.default_rng(2).integers(-8, 8, (5, *geometry[0]))
     y = op.run(kinds, (x,))
@@ -70,23 +70,18 @@ def test_every_window_against_fractions(geometry, monkeypatch) -> None:
         expected = [min(max(code_of(value, F(6, 1), Rounding.HALF_UP, Overflow.SATURATE), -19), 25) for value in exact]
         assert y[(n, *place)].tolist() == expected
     assert op.run(kinds, (x[:0],)).shape == (0, *y.shape[1:])
-    for samples in (0, 2, 3):  # as many at once as there is room for, but one at least
-        monkeypatch.setattr(conv, "CHUNK", samples * math.prod(geometry[2]) * math.prod(geometry[0]))
-        calls: list[int] = []
-        monkeypatch.setattr(Conv, "_run", counted(Conv._run, calls))
-        assert np.array_equal(op.run(kinds, (x,)), y)
-        monkeypatch.undo()
-        assert calls == {0: [1] * 5, 2: [2, 2, 1], 3: [3, 2]}[samples]
 
 
-def counted(run, calls: list[int]):
-    """``run``, which notes the size of each batch."""
-
-    def running(self, kind, values):
-        calls.append(len(values))
-        return run(self, kind, values)
-
-    return running
+@pytest.mark.parametrize(("size", "batches"), [(1 << 24, [1] * 5), (1 << 22, [2, 2, 1]), (1 << 21, [4, 1]), (1 << 20, [5])])
+def test_as_many_samples_at_once_as_there_is_room_for(size: int, batches: list[int], monkeypatch) -> None:
+    """2**24 elements of windows, but at least one sample."""
+    calls: list[int] = []
+    monkeypatch.setattr(Conv, "_run", lambda self, x, values: calls.append(len(values)) or np.arange(len(values)) + sum(calls))
+    op = layer((size, 1), 1, (2,), (1,), (1,), (0,), (0,), 1)
+    y = op.run((TensorType((size, 1), X),), (np.broadcast_to(0, (5, size, 1)),))
+    assert calls == batches
+    ends = itertools.accumulate(batches)
+    assert y.tolist() == [n + end for end, each in zip(ends, batches, strict=True) for n in range(each)]
 
 
 def test_a_bias_that_holds_the_half() -> None:
@@ -135,7 +130,7 @@ def test_refusals(changes, shape, message) -> None:
 
 
 def test_lanes_of_one_group_and_of_several() -> None:
-    kind = TensorType((3, 4, 4), X)
+    kind = TensorType((3, 5, 4), X)
     one = layer((3, 4, 4), 6, (2, 2), (1, 1), (1, 1), (0, 0), (0, 0), 1)
     assert (one.group_channels, one.group_outputs) == (4, 6)
     assert one.lane_choices((kind,), one.infer((kind,))) == ([1, 2, 4], [1, 2, 3, 6])
@@ -146,7 +141,7 @@ def test_lanes_of_one_group_and_of_several() -> None:
     taken = [(two.side_by_side(lanes), two.passes(lanes), two.terms(lanes)) for lanes in two.lane_pairs((kind,)) or ()]
     assert taken == [(1, (2, 3), 1), (1, (2, 1), 1), (1, (2, 3), 2), (1, (2, 1), 2), (2, (1, 1), 2)]
     assert two.ring(kind, Lanes(2, 1)).beats == 2
-    assert two.ring(kind, Lanes(2, 1)).window == Window((3, 4), 4, (2, 2), (1, 1), (1, 1), (0, 0), (0, 0))
+    assert two.ring(kind, Lanes(2, 1)).window == Window((3, 5), 4, (2, 2), (1, 1), (1, 1), (0, 0), (0, 0))
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ def test_what_does_not_fit_is_refused(op: Slope, entry: FixedPoint, message: str
 
 def test_limits_and_widths_are_checked() -> None:
     kind = (TensorType((3,), F(24, 0)),)
+    for op in (slope([1], 0, SIGNED), slope([1], 48, SIGNED), slope([-(1 << 23), 0, (1 << 23) - 1], 1, SIGNED)):
+        assert op.infer(kind) == TensorType((3,), SIGNED)
     with pytest.raises(CreatorError, match="is not a range"):
         Slope(np.array([1]), 0, SIGNED, Rounding.FLOOR, Overflow.SATURATE, -100, 3).infer(kind)
     with pytest.raises(CreatorError, match="stochastic"):
@@ -87,6 +89,13 @@ def test_limits_and_widths_are_checked() -> None:
 )
 def test_cycles(op: Slope, lanes: Lanes, timing: Timing) -> None:
     assert op.timing((TensorType((6,), F(5, 0)),), lanes) == timing
+
+
+@pytest.mark.parametrize(
+    ("entry", "parts"), [(F(1, 0), (1, 1)), (F(18, 0), (1, 1)), (F(19, 0), (2, 1)), (F(35, 0), (2, 1))], ids=str
+)
+def test_wide_values_are_multiplied_in_parts(entry: FixedPoint, parts: tuple[int, int]) -> None:
+    assert slope([1, 2], 0, SIGNED).parts(TensorType((2,), entry)) == parts
 
 
 def test_signed_digits_add_up_and_have_no_neighbours() -> None:
