@@ -55,6 +55,7 @@ def pairs(axis: int, kinds: tuple[TensorType, ...]) -> tuple[tuple[int, ...], ..
 def test_lanes_divide_the_runs_or_take_whole_ones() -> None:
     channels, alone = types((6, 4), (6, 6)), types((4,), (7,))
     assert pairs(1, channels) == ((1, 1), (2, 2), (4, 10), (8, 20), (12, 30), (24, 60))
+    assert pairs(0, types((4,), (4,))) == ((1, 1), (2, 2), (4, 4), (4, 8))
     assert pairs(0, alone) == ((1, 1), (2, 2), (4, 4), (4, 11))
     assert Concatenate(1).operand_lanes(channels, Lanes(8, 20)) == (8, 12)
     assert Concatenate(1).operand_lanes(channels, Lanes(2, 2)) == (2, 2)

@@ -140,6 +140,8 @@ def test_lanes_of_one_group_and_of_several() -> None:
     assert [pair[:2] for pair in two.lane_pairs((kind,)) or ()] == [(1, 1), (1, 3), (2, 1), (2, 3), (4, 6)]
     taken = [(two.side_by_side(lanes), two.passes(lanes), two.terms(lanes)) for lanes in two.lane_pairs((kind,)) or ()]
     assert taken == [(1, (2, 3), 1), (1, (2, 1), 1), (1, (2, 3), 2), (1, (2, 1), 2), (2, (1, 1), 2)]
+    three = layer((3, 2, 9), 6, (1, 2), (2, 1), (1, 1), (0, 1), (0, 0), 3)
+    assert [pair[:2] for pair in three.lane_pairs((kind,)) or ()] == [(1, 1), (1, 2), (3, 1), (3, 2), (9, 6)]
     assert two.ring(kind, Lanes(2, 1)).beats == 2
     assert two.ring(kind, Lanes(2, 1)).window == Window((3, 5), 4, (2, 2), (1, 1), (1, 1), (0, 0), (0, 0))
 

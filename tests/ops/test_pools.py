@@ -118,6 +118,7 @@ def test_sums_that_are_too_wide_are_refused() -> None:
 def test_the_format_of_a_sum() -> None:
     assert sum_format(F(5, 2), 3) == F(7, 2)
     assert sum_format(F(5, 2), 3, 1) == F(7, 3)
+    assert sum_format(F(1, 0), 1) == F(1, 0)
     assert sum_format(F(1, 0, signed=False), 1) == F(1, 0, signed=False)
     assert sum_format(F(1, 0, signed=False), 2) == F(2, 0, signed=False)
 
