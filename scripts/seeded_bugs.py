@@ -237,7 +237,7 @@ def planted(bug: Bug, folder: Path) -> None:
     path.write_text(text.replace(bug.old, bug.new, 1))
 
 
-def hunt(bug: Bug, some: str, processes: int) -> tuple[str | None, float]:
+def hunt(bug: Bug, folders: list[str], some: str, processes: int) -> tuple[str | None, float]:
     """The first test that fails with the bug, of those that pytest's ``-k some`` chooses, and the seconds until then."""
     with tempfile.TemporaryDirectory(prefix="bug-") as scratch:
         folder = Path(scratch)
@@ -257,7 +257,7 @@ def hunt(bug: Bug, some: str, processes: int) -> tuple[str | None, float]:
             "not extended",
             "-p",
             "no:cacheprovider",
-            *TESTS,
+            *folders,
         ]
         environment = {**os.environ, "PYTHONPATH": str(folder)}
         try:
@@ -277,12 +277,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", type=int, nargs="+", default=range(len(BUGS)), help="the numbers of some bugs")
     parser.add_argument("--tests", default="", help="of the tests those that this expression chooses, as pytest's -k does")
+    parser.add_argument("--folders", nargs="+", default=TESTS, help="where tests are looked for")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     missed = 0
     for number in options.only:
         bug, version = BUGS[number], code()
-        test, seconds = hunt(bug, options.tests, options.processes)
+        test, seconds = hunt(bug, options.folders, options.tests, options.processes)
         print(f"{number}: {bug.kind}: {test or 'NOT FOUND'}, {seconds:.0f} s", flush=True)
         save({"bug": bug.kind, "file": bug.file, "test": test, "seconds": round(seconds), "among": options.tests, **version})
         missed += test is None

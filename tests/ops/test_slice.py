@@ -30,6 +30,13 @@ def test_what_does_not_fit_is_refused(axis: int, start: int, stop: int) -> None:
         Slice(axis, start, stop).infer((TensorType((3,), F(8, 4)),))
 
 
+def test_the_beats_that_are_kept() -> None:
+    kind = TensorType((3, 8, 2), F(8, 4))
+    assert Slice(1, 2, 6).kept_beats(kind, Lanes(2)) == (2, 6, 8)
+    assert Slice(1, 2, 6).kept_beats(kind, Lanes(4)) == (1, 3, 4)
+    assert Slice(0, 0, 5).kept_beats(TensorType((8,), F(8, 4)), Lanes(3)) == (0, 2, 3)
+
+
 @pytest.mark.parametrize(
     ("op", "shape", "pairs"),
     [
