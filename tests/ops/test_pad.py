@@ -45,7 +45,12 @@ def test_what_inserts_nothing_leaves_the_bounds() -> None:
     [
         ((4,), Pad((1,), (1,), (1,), 0), "one number for each spatial axis"),
         ((4, 4, 1), Pad((1,), (1,), (1,), 0), "one number for each spatial axis"),
+        ((4, 4, 4, 1), Pad((1,) * 3, (1,) * 3, (1,) * 3, 0), "one number for each spatial axis"),
+        ((4, 1), Pad((1, 1), (1,), (1,), 0), "one number for each spatial axis"),
+        ((4, 1), Pad((1,), (1, 1), (1,), 0), "one number for each spatial axis"),
+        ((4, 1), Pad((1,), (1,), (1, 1), 0), "one number for each spatial axis"),
         ((4, 1), Pad((-1,), (1,), (1,), 0), "padding is at least 0"),
+        ((4, 1), Pad((1,), (-1,), (1,), 0), "padding is at least 0"),
         ((4, 1), Pad((1,), (1,), (0,), 0), "its step at least 1"),
         ((4, 1), Pad((1,), (1,), (1,), 16), "in its padding"),
     ],
@@ -58,5 +63,5 @@ def test_refusals(shape, op, message) -> None:
 def test_the_interval_is_that_of_the_result() -> None:
     kinds = (TensorType((3, 4, 6), IN),)
     op = Pad((1, 2), (1, 0), (2, 1), 0)
-    assert op.timing(kinds, Lanes(2, 2)).interval == 7 * 6 * 3
+    assert op.timing(kinds, Lanes(2)).interval == 7 * 6 * 3
     assert op.lane_choices(kinds, op.infer(kinds)) == ([1, 2, 3, 6], None)

@@ -52,4 +52,12 @@ def test_what_does_not_fit_is_refused(thresholds: list, message: str) -> None:
     ],
 )
 def test_timing(thresholds: list, lanes: int, timing: Timing) -> None:
-    assert Threshold(np.array(thresholds)).timing((TensorType((2, 3), IN),), Lanes(lanes, lanes)) == timing
+    assert Threshold(np.array(thresholds)).timing((TensorType((2, 3), IN),), Lanes(lanes)) == timing
+
+
+def test_a_deep_memory_takes_two_stages_more() -> None:
+    op, kind = Threshold(np.arange(1100)[:, None]), TensorType((1100,), F(12, 0))
+    assert op.timing((kind,), Lanes()) == Timing(1100, 2 + 2 + 1)
+    assert op.words(kind, Lanes(3)) == 367  # the frame ends before they repeat
+    assert op.words(TensorType((3, 1100), F(12, 0)), Lanes(8)) == 275
+    assert op.timing((kind,), Lanes(3)) == Timing(367, 2 + 1)

@@ -7,7 +7,7 @@ import pytest
 
 from creator import CreatorError, FixedPoint
 from creator.affine import Affine
-from creator.ops import Interval, TensorType, Top1
+from creator.ops import Interval, Lanes, TensorType, Timing, Top1
 
 F = FixedPoint
 
@@ -54,6 +54,13 @@ def test_the_first_of_the_largest() -> None:
 def test_lanes_give_both_in_one_beat() -> None:
     assert Top1().results((TensorType((7,), F(8, 4)),), 3) == 2
     assert Top1().results((TensorType((3, 4), F(8, 4)),), 8) == 4
+
+
+def test_timing() -> None:
+    row, rows = TensorType((12,), F(8, 4)), TensorType((6, 4), F(8, 4))
+    assert Top1().timing((row,), Lanes(5, 2)) == Timing(3, 3 + 1)
+    assert Top1().timing((rows,), Lanes(8, 4)) == Timing(3, 2)
+    assert Top1().lane_choices((rows,), Top1().infer((rows,))) == ([1, 2, 4, 8, 12, 16, 20, 24], None)
 
 
 @pytest.mark.parametrize(

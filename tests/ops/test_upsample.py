@@ -30,7 +30,10 @@ def test_every_pixel_comes_from_the_one_before_it(shape, factors) -> None:
     [
         ((4,), (2,), "one factor for each spatial axis"),
         ((4, 4, 1), (2,), "one factor for each spatial axis"),
+        ((4, 4, 1), (2, 2, 2), "one factor for each spatial axis"),
+        ((4, 4, 4, 1), (2, 2, 2), "one factor for each spatial axis"),
         ((4, 1), (0,), "are not 1 or more"),
+        ((4, 4, 1), (0, 2), "are not 1 or more"),
         ((4, 4, 1), (1, 1), "change nothing"),
     ],
 )
@@ -42,5 +45,5 @@ def test_refusals(shape, factors, message) -> None:
 def test_the_interval_is_that_of_the_result() -> None:
     kinds = (TensorType((3, 4, 6), IN),)
     op = Upsample((2, 3))
-    assert op.timing(kinds, Lanes(2, 2)).interval == 6 * 12 * 3
+    assert op.timing(kinds, Lanes(2)).interval == 6 * 12 * 3
     assert op.lane_choices(kinds, op.infer(kinds)) == ([1, 2, 3, 6], None)
