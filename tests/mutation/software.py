@@ -23,8 +23,9 @@ import torch
 from tests.mutation.verdict import KILLED, REFUSED, SURVIVED, Verdict
 
 ROOT = Path(__file__).parents[2]
-TIME_LIMIT = 300
-"""Seconds of processor time, which other processes do not take; by the clock ten times as many."""
+TIME_LIMIT, OWN_LIMIT = 300, 60
+"""Seconds of processor time, which other processes do not take, for all tests and for a file's own, which take 7 at most; by
+the clock a hundred times as many."""
 
 LOADED = (hypothesis, torch)
 """What takes long to import, and knows nothing of creator."""
@@ -112,7 +113,7 @@ class Software:
     def judge(self, file: str, text: str, thorough: bool = False, brief: bool = False) -> Verdict:
         """What becomes of the repository's ``file`` when its content is ``text``; ``brief``: its own tests alone."""
         self.require(file)
-        verdict = self.tests(file, text, OWN[file])
+        verdict = self.tests(file, text, OWN[file], limit=OWN_LIMIT)
         if verdict.status == SURVIVED and not brief:
             verdict = self.tests(file, text, ALL)
         if verdict.status == SURVIVED and thorough:
@@ -129,13 +130,13 @@ class Software:
                 raise AssertionError(f"the tests of {file} fail without any fault: {verdict.by} {verdict.why}")
             self.sound.add(tuple(tests))
 
-    def tests(self, file: str, text: str, tests: list[str], only: str = QUICK) -> Verdict:
-        """What some tests, of those that ``only`` chooses, say of it."""
+    def tests(self, file: str, text: str, tests: list[str], only: str = QUICK, limit: int = TIME_LIMIT) -> Verdict:
+        """What some tests, of those that ``only`` chooses, say of it in so many seconds of processor time."""
         child = os.fork()
         if child == 0:
             there = [str(ROOT / name) for name in tests if (ROOT / name.split("::")[0]).exists()]
-            _become_pytest(file, text, there, only, self.output)
-        status = _ended(child, 10 * TIME_LIMIT)
+            _become_pytest(file, text, there, only, limit, self.output)
+        status = _ended(child, 100 * limit)
         printed = self.output.read_text(errors="replace")
         if status in (None, -signal.SIGXCPU):
             return Verdict(KILLED, "time limit", "it does not end")
@@ -162,10 +163,10 @@ def _ended(child: int, seconds: float) -> int | None:
     return None
 
 
-def _become_pytest(file: str, text: str, tests: list[str], only: str, output: Path) -> None:
+def _become_pytest(file: str, text: str, tests: list[str], only: str, limit: int, output: Path) -> None:
     """Runs the tests with the mutated module and ends this process."""
     status = 4
-    resource.setrlimit(resource.RLIMIT_CPU, (TIME_LIMIT, TIME_LIMIT + 10))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 10))
     try:
         sink = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(sink, 1)
