@@ -10,6 +10,7 @@ import pytest
 from creator import FixedPoint
 from creator.affine import Affine
 from creator.ops import ArgMax, Interval, Lanes, TensorType, Timing
+from creator.ops.argmax import Comparison
 
 F = FixedPoint
 
@@ -37,6 +38,7 @@ def test_the_result_is_an_unsigned_integer_of_as_many_bits_as_the_last_index_nee
     assert ArgMax().infer((kind,)) == TensorType((3,), F(bits, 0, signed=False))
     assert ArgMax().infer((TensorType((size,), F(8, 4)),)) == TensorType((1,), F(bits, 0, signed=False))
     assert ArgMax().interval((kind,), (Interval(-128, 127),)) == Interval(0, size - 1)
+    assert ArgMax().interval((TensorType((2, 3, size), F(8, 4)),), (Interval(-128, 127),)) == Interval(0, size - 1)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,21 @@ def test_timing(shape: tuple[int, ...], lanes: int, timing: Timing) -> None:
     kind = TensorType(shape, F(8, 4))
     assert lanes in ArgMax().lane_choices((kind,), ArgMax().infer((kind,)))[0]
     assert ArgMax().timing((kind,), Lanes(lanes, ArgMax().results((kind,), lanes))) == timing
+
+
+@pytest.mark.parametrize(
+    ("shape", "lanes", "parts"),
+    [
+        ((12,), 5, (1, 3, 5, 2)),
+        ((12,), 4, (1, 3, 4, 4)),
+        ((3, 4), 2, (1, 2, 2, 2)),
+        ((3, 4), 8, (2, 1, 4, 4)),
+        ((1,), 1, (1, 1, 1, 1)),
+    ],
+)
+def test_how_a_row_is_cut_into_beats(shape: tuple[int, ...], lanes: int, parts: tuple[int, ...]) -> None:
+    found = Comparison(TensorType(shape, F(8, 4)), Lanes(lanes))
+    assert (found.rows, found.words, found.terms, found.remainder) == parts
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,9 @@ def test_pixels_land_in_their_places_and_the_code_in_all_others(shape, before, a
 def test_what_inserts_nothing_leaves_the_bounds() -> None:
     assert Pad((0,), (0,), (1,), -7).interval((TensorType((4, 1), IN),), (Interval(2, 9),)) == (2, 9)
     assert Pad((0,), (0,), (3,), -7).interval((TensorType((1, 4), IN),), (Interval(2, 9),)) == (2, 9)
+    assert Pad((0, 0), (0, 0), (1, 1), -7).interval((TensorType((4, 3, 1), IN),), (Interval(2, 9),)) == (2, 9)
+    assert Pad((0, 1), (0, 0), (1, 1), 5).interval((TensorType((4, 3, 1), IN),), (Interval(2, 9),)) == (2, 9)
+    assert Pad((0,), (1,), (1,), 12).interval((TensorType((4, 1), IN),), (Interval(2, 9),)) == (2, 12)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,7 @@ def test_what_inserts_nothing_leaves_the_bounds() -> None:
         ((4, 1), Pad((-1,), (1,), (1,), 0), "padding is at least 0"),
         ((4, 1), Pad((1,), (-1,), (1,), 0), "padding is at least 0"),
         ((4, 1), Pad((1,), (1,), (0,), 0), "its step at least 1"),
+        ((4, 4, 1), Pad((1, 1), (1, 1), (1, 0), 0), "its step at least 1"),
         ((4, 1), Pad((1,), (1,), (1,), 16), "in its padding"),
     ],
 )
@@ -62,6 +66,6 @@ def test_refusals(shape, op, message) -> None:
 
 def test_the_interval_is_that_of_the_result() -> None:
     kinds = (TensorType((3, 4, 6), IN),)
-    op = Pad((1, 2), (1, 0), (2, 1), 0)
-    assert op.timing(kinds, Lanes(2)).interval == 7 * 6 * 3
+    op = Pad((1, 2), (1, 1), (2, 1), 0)
+    assert op.timing(kinds, Lanes(2)).interval == 7 * 7 * 3
     assert op.lane_choices(kinds, op.infer(kinds)) == ([1, 2, 3, 6], None)
