@@ -50,6 +50,11 @@ class MultiThreshold(torch.nn.Module):
         """Channels with thresholds of their own; 1 if all have the same."""
         return len(self.thresholds)
 
+    @property
+    def output_format(self) -> FixedPoint:
+        """That of their number."""
+        return FixedPoint(self.thresholds.shape[1].bit_length(), 0, signed=False)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         dtype = eval_dtype(x.dtype, FixedPoint(24, 0))
         values = x.detach().double()

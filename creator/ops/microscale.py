@@ -69,7 +69,7 @@ class Microscale(Op):
             raise CreatorError(
                 f"blocks of {self.block} do not divide its {x.shape[-1]} channels", hint="use a block size that does"
             )
-        return TensorType(x.shape, _grid(x.format))
+        return TensorType(x.shape, results_in(x.format))
 
     def row_block(self, x: TensorType) -> int:
         """Elements of a block in a row."""
@@ -109,8 +109,8 @@ class Microscale(Op):
         return divisors(self.row_block(inputs[0])), None
 
 
-def _grid(fmt: FixedPoint) -> FixedPoint:
-    """The format of the results: the input's step, and room for the magnitude of its most negative code above zero."""
+def results_in(fmt: FixedPoint) -> FixedPoint:
+    """The format of the results for inputs of ``fmt``: its step, and room for the magnitude of its most negative code."""
     bits = fmt.total_bits + (fmt.signed and not fmt.symmetric)
     if bits > MAX_BITS:
         raise CreatorError(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torch.fx
 
 from creator import nn
 from creator.affine import Affine, Format
@@ -17,9 +15,8 @@ from creator.nn.joins import Concatenate, Joined
 from creator.nn.pool import Averaging
 from creator.nn.weighted import Weighted
 from creator.piecewise import TABLE_BITS
-from creator.preparation.nodes import meets_a_number
+from creator.preparation.following import calls, folds, reads
 from creator.quantize.float_quantizer import OwnRounding
-from creator.tracing.fx import fx_graph
 
 
 def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
@@ -41,7 +38,7 @@ def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
     fixed = {
         path: _formats(path, module)
         for path, module in model.named_modules()
-        if isinstance(module, (Weighted, Averaging, nn.Quantize)) and not _folds(module)
+        if isinstance(module, (Weighted, Averaging, nn.Quantize)) and not folds(module)
     }
     if not inplace:
         model = copy.deepcopy(model)
@@ -64,9 +61,10 @@ def convert(model: torch.nn.Module, inplace: bool = False) -> torch.nn.Module:
 
 
 def _formats(path: str, module: Any) -> dict[str, Format]:
-    """The formats of the weights and the output of a layer, as they are now."""
+    """The formats of the weights and the output of a layer, as they are now; without the latter where blocks are rounded."""
     try:
-        formats: dict[str, Format] = {"output": module.output_format}
+        blocks = isinstance(module, nn.Quantize) and module.treats_blocks
+        formats: dict[str, Format] = {} if blocks else {"output": module.output_format}
         if isinstance(module, Weighted):
             weight = module.exact_weight(module.rows())
             formats["weight"] = module.weight_format_of(weight)
@@ -84,11 +82,6 @@ def _fix(module: Any, formats: dict[str, Format]) -> None:
     module.set_formats(**{slot: fmt for slot, fmt in formats.items() if not isinstance(kept[slot], OwnRounding)})
 
 
-def _folds(module: torch.nn.Module) -> bool:
-    """Whether it is a normalisation without formats, which folds into the layer before it where there is one."""
-    return isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)) and not module.alone
-
-
 def _check(layer: Weighted | Averaging | nn.Quantize, path: str) -> None:
     """Refuses formats that integer arithmetic cannot bring together."""
     try:
@@ -100,9 +93,9 @@ def _check(layer: Weighted | Averaging | nn.Quantize, path: str) -> None:
 def _input_formats(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> dict[str, Format]:
     """The format that each layer which computes with that of its input reads, by its path."""
     inputs: dict[str, Format | None] = {}
-    for path, module, source in _reads(model, fixed):
+    for path, module, source in reads(model, fixed):
         if isinstance(module, (Weighted, Averaging, nn.Quantize)):
-            if source is None and not isinstance(module, nn.Quantize):
+            if source is None and not inputs and not isinstance(module, nn.Quantize):
                 raise CreatorError("its input has no number format", path, "begin the network with nn.Quantize")
             if inputs.setdefault(path, source) != source:
                 raise CreatorError("it is called with inputs of two formats", path, "use one layer for each")
@@ -115,7 +108,7 @@ def _tell_functions(model: torch.nn.Module, fixed: dict[str, dict[str, Format]])
     if not lookups:
         return
     read: dict[torch.nn.Module, set[Format | None]] = {}
-    for _, module, source in _reads(model, fixed):
+    for _, module, source in reads(model, fixed):
         read.setdefault(module, set()).add(source)
     for module in lookups:
         source = next(iter(read[module])) if len(read.get(module, ())) == 1 else None
@@ -128,7 +121,7 @@ def _tell_joins(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> 
     if not any(isinstance(module, (Joined, Concatenate)) for module in model.modules()):
         return
     told: dict[torch.nn.Module, tuple[Format, ...]] = {}
-    for path, module, sources in _calls(model, fixed):
+    for path, module, sources in calls(model, fixed):
         if isinstance(module, (Joined, Concatenate)):
             known = tuple(source for source in sources if source is not None)
             if len(known) < max(len(sources), 1 if isinstance(module, Concatenate) else 2):
@@ -145,7 +138,7 @@ def _tell_joins(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> 
 def _fit_limits(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> None:
     """Bounds of clamps become those of the nearest codes where values have an arbitrary scale, which may not hold a 6."""
     told: dict[torch.nn.Module, tuple[float, ...]] = {}
-    for path, module, source in _reads(model, fixed):
+    for path, module, source in reads(model, fixed):
         if isinstance(module, torch.nn.Hardtanh) and isinstance(source, Affine):
             given = (float(module.min_val), float(module.max_val))
             nearest = source.from_integers(source.to_integers(given))
@@ -155,40 +148,3 @@ def _fit_limits(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> 
                 raise CreatorError("it is called with inputs of two formats", path, "use one layer for each")
     for module, bounds in told.items():
         module.min_val, module.max_val = bounds  # type: ignore[assignment]
-
-
-def _reads(model: torch.nn.Module, fixed: dict[str, dict[str, Format]]) -> Iterator[tuple[str, torch.nn.Module, Format | None]]:
-    """Each call of a module: its path, the module, and the format of what it reads, as far as it is known."""
-    for path, module, sources in _calls(model, fixed):
-        yield path, module, next((source for source in sources if source is not None), None)
-
-
-def _calls(
-    model: torch.nn.Module, fixed: dict[str, dict[str, Format]]
-) -> Iterator[tuple[str, torch.nn.Module, tuple[Format | None, ...]]]:
-    """The same with the formats of all that it reads."""
-    root = model if list(model.children()) else torch.nn.Sequential(model)
-    formats: dict[torch.fx.Node, Format | None] = {}
-    for node in fx_graph(root).nodes:
-        sources = tuple(formats.get(arg) for arg in node.args if isinstance(arg, torch.fx.Node))
-        formats[node] = next((formats[n] for n in node.all_input_nodes if formats.get(n) is not None), None)
-        if meets_a_number(node):
-            formats[node] = None  # one of its own
-        if node.op != "call_module":
-            continue
-        path = str(node.target)
-        module = root.get_submodule(path)
-        yield path, module, sources
-        if path in fixed:
-            formats[node] = fixed[path]["output"]
-        elif isinstance(module, Joined) or (isinstance(module, Concatenate) and module.quantize is not None):
-            formats[node] = fixed[f"{path}.quantize"]["output"]
-        elif isinstance(module, (nn.Lookup, nn.PReLU)) or (_folds(module) and not _after_its_layer(root, node)):
-            formats[node] = module.output_format
-
-
-def _after_its_layer(root: torch.nn.Module, node: torch.fx.Node) -> bool:
-    """Whether a normalisation is called with what a layer that it can fold into gives."""
-    before = node.all_input_nodes[0]
-    follows = getattr(root.get_submodule(str(node.target)), "follows", ())
-    return before.op == "call_module" and isinstance(root.get_submodule(str(before.target)), follows)

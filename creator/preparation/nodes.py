@@ -197,7 +197,7 @@ def traced_in_both_modes(model: torch.nn.Module, example: torch.Tensor) -> torch
     for node in graphs[0].nodes:
         if node.target in DROPOUTS and (node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True)):
             raise CreatorError("dropout is on in evaluation, too", node.name, "pass training=self.training, or use nn.Dropout")
-    steps = [[(node.op, node.target) for node in graph.nodes if node.target not in DROPOUTS] for graph in graphs]
+    steps = [[(node.op, _step(node)) for node in graph.nodes if node.target not in DROPOUTS] for graph in graphs]
     if steps[0] != steps[1]:
         what = "its forward does something else in training than in evaluation"
         raise CreatorError(what, type(model).__name__, "use modules that know their mode, such as torch.nn.Dropout")
@@ -205,6 +205,15 @@ def traced_in_both_modes(model: torch.nn.Module, example: torch.Tensor) -> torch
         what = "its forward does what torch.fx does not see, such as to change a value in place with += and to read it again"
         raise CreatorError(what, type(model).__name__, "write x = x + y")
     return graph_module(model, graphs[1])
+
+
+def is_made_in_forward(node: torch.fx.Node) -> bool:
+    """Whether ``node`` gives a tensor that forward makes of nothing, to which torch.fx gives a new name each time."""
+    return node.op == "get_attr" and str(node.target).startswith("_tensor_constant")
+
+
+def _step(node: torch.fx.Node) -> Any:
+    return "" if is_made_in_forward(node) else node.target
 
 
 def _computes(model: torch.nn.Module, graph: torch.fx.Graph, example: torch.Tensor) -> bool:

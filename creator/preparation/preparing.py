@@ -34,6 +34,7 @@ from creator.preparation.layers import (
 )
 from creator.preparation.nodes import (
     Kinds,
+    is_made_in_forward,
     join_kind,
     joined_values,
     joins_values,
@@ -147,7 +148,7 @@ class _Preparation:
             known = type(module) in kinds or is_own(module) or stub(module)
             return "" if known else f"{node.target} ({type(module).__name__})"
         if node.op == "get_attr":
-            return f"{node.target} (used outside a layer)"
+            return "a tensor made in forward" if is_made_in_forward(node) else f"{node.target} (used outside a layer)"
         if node.op in ("call_function", "call_method") and node in self.tensors:
             if (
                 node.target in RESHAPES | PERMUTES | EXPANSIONS | DROPOUTS | ARG_MAX | SPATIAL_CALLS

@@ -17,7 +17,7 @@ from creator.errors import CreatorError
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.graph import Builder
 from creator.nn.slots import FloatOutput, OutputQuantizer
-from creator.ops import Interval
+from creator.ops import Interval, TensorType
 from creator.ops.base import MAX_BITS
 from creator.tracing.joins import PRODUCTS, SUMS, narrowest
 from creator.tracing.layout import Value, channels_last, natural
@@ -104,14 +104,10 @@ def appended(builder: Builder, line: Line, value: Value, module: nn.Add | nn.Mul
         raise CreatorError(
             "with a constant its output must be a FixedPoint", hint="put nn.Quantize with the other format after it"
         )
-    if line.axis is None:
-        (factor,), (term,) = line.factor, line.term
-        if q is None and factor == 1 and not term:
-            return value
-        if q is None and not term and factor > 0 and _is_power(factor):
-            places = factor.numerator.bit_length() - factor.denominator.bit_length()
-            return value.renamed(builder.add(ops.Shift(places), value.name, paths))
-    elif len(line.factor) > 1 or len(line.term) > 1:
+    places = _places(line) if q is None else None
+    if places is not None:
+        return value if not places else value.renamed(builder.add(ops.Shift(places), value.name, paths))
+    if line.axis is not None and (len(line.factor) > 1 or len(line.term) > 1):
         value = _along(builder, value, line.axis, paths)
     exact = _Exact.of(line, fmt)
     rules = exact.rules(fmt, q)
@@ -120,6 +116,25 @@ def appended(builder: Builder, line: Line, value: Value, module: nn.Add | nn.Mul
         op: ops.Op = ops.Slope(exact.factors, exact.bits, *rules, everywhere=1, offset=int(exact.terms[0]))
         return value.renamed(builder.add(op, value.name, paths))
     return value.renamed(_with_terms(builder, exact, fmt, rules, value.name, stored, paths))
+
+
+def line_format(line: Line, fmt: FixedPoint) -> FixedPoint:
+    """The format of the exact result of a line of values of the format ``fmt``.
+
+    Raises:
+        CreatorError: for a result that PyTorch does not compute exactly.
+    """
+    places = _places(line)
+    if places is not None:
+        return ops.Shift(places).infer((TensorType((1,), fmt),)).format if places else fmt  # type: ignore[return-value]
+    return _Exact.of(line, fmt).rules(fmt, None)[0]
+
+
+def _places(line: Line) -> int | None:
+    """How far a line without a term, whose one factor is a power of two, moves the binary point; ``None`` for others."""
+    if line.axis is not None or any(line.term) or line.factor[0] <= 0 or not _is_power(line.factor[0]):
+        return None
+    return line.factor[0].numerator.bit_length() - line.factor[0].denominator.bit_length()
 
 
 def _is_power(number: Fraction) -> bool:

@@ -139,13 +139,28 @@ def function_join(builder: Builder, target: object, values: Sequence[Value], dim
     """Appends a function of several values, whose result is exact."""
     if target in CONCATENATIONS:
         return concatenated(builder, values, dim, paths)
-    kinds = tuple(builder.type_of(value.name) for value in values)
+    op = _exact_of(target, tuple(builder.type_of(value.name) for value in values))
+    return _elementwise(builder, op, values, paths)
+
+
+def exact_format(target: object, formats: Sequence[Format]) -> Format:
+    """The format of a function of several values of ``formats``, whose result is exact.
+
+    Raises:
+        CreatorError: where the function is refused, whatever the shapes.
+    """
+    if target in CONCATENATIONS:
+        return common_format(formats)
+    kinds = tuple(TensorType((1,), fmt) for fmt in formats)
+    return _exact_of(target, kinds).infer(kinds).format
+
+
+def _exact_of(target: object, kinds: tuple[TensorType, ...]) -> Op:
     for kind in kinds:
         if isinstance(kind.format, Affine):
             what = f"an operand has the arbitrary scale of {kind.format}"
             raise CreatorError(what, hint="put nn.Quantize with a FixedPoint before it")
-    op = _exact_product(kinds) if target in PRODUCTS else _exact_sum(kinds, SUMS[target])
-    return _elementwise(builder, op, values, paths)
+    return _exact_product(kinds) if target in PRODUCTS else _exact_sum(kinds, SUMS[target])
 
 
 def _exact_sum(kinds: tuple[TensorType, ...], sign: int, most: int = 0) -> ops.Add:
@@ -218,10 +233,26 @@ def concatenated(builder: Builder, values: Sequence[Value], dim: int, paths: tup
 
 
 def _one_format(builder: Builder, values: Sequence[Value], paths: tuple[str, ...]) -> list[Value]:
-    """The values in the narrowest fixed-point format that holds each of them exactly, where they differ in theirs."""
+    """The values in :func:`common_format`."""
     formats = [builder.type_of(value.name).format for value in values]
-    if len(set(formats)) == 1:
+    common = common_format(formats)
+    if not isinstance(common, FixedPoint):
         return list(values)
+    change = ops.Quantize(common, Rounding.FLOOR, Overflow.SATURATE, common.min_code, common.max_code)
+    return [
+        value if fmt == common else value.renamed(builder.add(change, value.name, paths))
+        for value, fmt in zip(values, formats, strict=True)
+    ]
+
+
+def common_format(formats: Sequence[Format]) -> Format:
+    """The narrowest fixed-point format that holds values of each of ``formats`` exactly; the one that all have already.
+
+    Raises:
+        CreatorError: for different formats with arbitrary scales, and for what needs more than 52 bits.
+    """
+    if len(set(formats)) == 1:
+        return formats[0]
     fixed = [fmt for fmt in formats if isinstance(fmt, FixedPoint)]
     if len(fixed) < len(formats):
         what = f"its operands have the formats {' and '.join(map(str, formats))}"
@@ -233,9 +264,4 @@ def _one_format(builder: Builder, values: Sequence[Value], paths: tuple[str, ...
     if bits > MAX_BITS:
         what = f"its operands have the formats {' and '.join(map(str, formats))}, and one for all needs {bits} bits"
         raise CreatorError(what, hint="use creator.nn.Concatenate with an output format")
-    common = FixedPoint(bits if signed else bits - 1, grid, signed)
-    change = ops.Quantize(common, Rounding.FLOOR, Overflow.SATURATE, common.min_code, common.max_code)
-    return [
-        value if fmt == common else value.renamed(builder.add(change, value.name, paths))
-        for value, fmt in zip(values, formats, strict=True)
-    ]
+    return FixedPoint(bits if signed else bits - 1, grid, signed)

@@ -68,7 +68,7 @@ def _known_input(module: Weighted | nn.Quantize, context: Context) -> Format:
     if module.input_format != context.input.format:
         raise CreatorError(
             f"it has an arbitrary scale, and does not know that its input is {context.input.format}",
-            hint="trace creator.convert(model)",
+            hint="trace creator.convert(model), or put nn.Quantize with that format before it",
         )
     return context.input.format
 

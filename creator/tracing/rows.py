@@ -9,12 +9,14 @@ import numpy as np
 import torch
 
 from creator import nn, ops
-from creator.affine import Affine
+from creator.affine import Affine, Format
 from creator.errors import CreatorError
+from creator.formats import FixedPoint
 from creator.graph import Builder
 from creator.nn.slots import BlockOutput
 from creator.nn.softmax import exponential
 from creator.ops import ArgMax, Op
+from creator.ops.microscale import results_in
 from creator.ops.softmax import MAX_TABLE
 from creator.tracing.layout import Value, natural, permuted, reshaped
 from creator.tracing.requantized import Context
@@ -130,3 +132,11 @@ def microscale_op(q: BlockOutput, context: Context) -> ops.Microscale:
     if x.frac_bits + blocks.exponent > MOST_EXPONENT or x.total_bits - x.frac_bits > MOST_EXPONENT:
         raise CreatorError(f"exponents shared in {x} do not fit a byte", hint="use a format nearer to 1")
     return ops.Microscale(blocks.size, blocks.digits, blocks.depth, blocks.largest, blocks.least, q.rounding)
+
+
+def microscaled(fmt: Format | None) -> Format | None:
+    """The format of values of ``fmt`` after :func:`microscale_op`, on the same grid; ``None`` where it refuses."""
+    try:
+        return results_in(fmt) if isinstance(fmt, FixedPoint) else None
+    except CreatorError:
+        return None

@@ -249,6 +249,11 @@ class Adds(torch.nn.Module):
         return torch.cumsum(self.inner(x), 1) + self.shift
 
 
+class Made(Adds):
+    def forward(self, x):
+        return self.inner(x) + torch.tensor([1.0, 2.0, 3.0])
+
+
 SHARED = torch.nn.Linear(3, 3)
 
 
@@ -260,6 +265,7 @@ SHARED = torch.nn.Linear(3, 3)
         (torch.nn.Sequential(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.LSTM(4, 4))), torch.zeros(1, 4),
          r"0\.1 \(LSTM\)"),
         (Adds(), batch(), r"cumsum.*shift \(used outside a layer\).*add"),
+        (Made(), batch(), "cannot be prepared: a tensor made in forward"),
         (Branching(), torch.zeros(1, 3), "cannot be traced"),
         (mlp(), torch.zeros(1, 5), "fails on the example input"),
         (mlp(), torch.zeros(0, 12), "not a tensor with elements"),
