@@ -7,6 +7,7 @@ upsampling, which are exact in any format.
 from torch.nn import (
     AdaptiveMaxPool1d,
     AdaptiveMaxPool2d,
+    ChannelShuffle,
     ConstantPad1d,
     ConstantPad2d,
     Dropout,
@@ -14,7 +15,10 @@ from torch.nn import (
     Identity,
     MaxPool1d,
     MaxPool2d,
+    PixelShuffle,
+    PixelUnshuffle,
     Threshold,
+    Unflatten,
     Upsample,
     UpsamplingNearest2d,
     ZeroPad1d,
@@ -23,22 +27,30 @@ from torch.nn import (
 
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.nn.activations import (
+    CELU,
     ELU,
     GELU,
+    SELU,
     Exp,
+    HardShrink,
     HardSigmoid,
     HardSwish,
     LeakyReLU,
+    LogSigmoid,
     Mish,
     Sigmoid,
     SiLU,
     Softplus,
+    SoftShrink,
+    Softsign,
     Tanh,
+    TanhShrink,
 )
 from creator.nn.batch_norm import BatchNorm1d, BatchNorm2d
 from creator.nn.clamp import HardTanh, ReLU
 from creator.nn.conv import Conv1d, Conv2d
 from creator.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
+from creator.nn.glu import GLU
 from creator.nn.joins import Add, Concatenate, Multiply, Subtract
 from creator.nn.largest import ArgMax, Top1
 from creator.nn.linear import Linear
@@ -53,8 +65,11 @@ from creator.nn.weighted import set_gradients
 from creator.quantize import Gradients, StraightThrough
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
+    "GLU",
+    "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool1d",
@@ -65,6 +80,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "ChannelShuffle",
     "Concatenate",
     "ConstantPad1d",
     "ConstantPad2d",
@@ -79,12 +95,14 @@ __all__ = [
     "Flatten",
     "Gradients",
     "Greater",
+    "HardShrink",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
     "Identity",
     "LeakyReLU",
     "Linear",
+    "LogSigmoid",
     "Lookup",
     "MaxPool1d",
     "MaxPool2d",
@@ -93,6 +111,8 @@ __all__ = [
     "Multiply",
     "Overflow",
     "PReLU",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "QuantStub",
     "QuantWrapper",
     "Quantize",
@@ -100,13 +120,17 @@ __all__ = [
     "Rounding",
     "SiLU",
     "Sigmoid",
+    "SoftShrink",
     "Softmax",
     "Softplus",
+    "Softsign",
     "StraightThrough",
     "Subtract",
     "Tanh",
+    "TanhShrink",
     "Threshold",
     "Top1",
+    "Unflatten",
     "Upsample",
     "UpsamplingNearest2d",
     "ZeroPad1d",

@@ -111,6 +111,82 @@ class ELU(Activation):
         super().__init__(output, {"alpha": _number(ELU, "alpha", alpha)}, **choices)
 
 
+class SELU(Activation):
+    """``scale * x`` if x > 0, else ``scale * alpha * (exp(x) - 1)`` with torch's constants; 4 fractional bits unless told
+    otherwise. See :class:`Lookup`."""
+
+    smooth_function = staticmethod(F.selu)
+    exact_function = staticmethod(elementary.selu)
+
+    def __init__(self, output: Format = _WIDE, **choices: Any) -> None:
+        super().__init__(output, **choices)
+
+
+class CELU(Activation):
+    """``x`` if x > 0, else ``alpha * (exp(x / alpha) - 1)``; 4 fractional bits unless told otherwise. See :class:`Lookup`."""
+
+    smooth_function = staticmethod(F.celu)
+    exact_function = staticmethod(elementary.celu)
+
+    def __init__(self, alpha: float = 1.0, output: Format = _WIDE, **choices: Any) -> None:
+        if _number(CELU, "alpha", alpha) == 0:
+            raise CreatorError("alpha=0 divides by zero", "CELU")
+        super().__init__(output, {"alpha": float(alpha)}, **choices)
+
+
+class LogSigmoid(Activation):
+    """``-ln(1 + exp(-x))``; 4 fractional bits unless told otherwise. See :class:`Lookup`."""
+
+    smooth_function = staticmethod(F.logsigmoid)
+    exact_function = staticmethod(elementary.log_sigmoid)
+
+    def __init__(self, output: Format = _WIDE, **choices: Any) -> None:
+        super().__init__(output, **choices)
+
+
+class Softsign(Activation):
+    """``x / (1 + |x|)``; 7 fractional bits unless told otherwise. See :class:`Lookup`."""
+
+    smooth_function = staticmethod(F.softsign)
+    exact_function = staticmethod(elementary.softsign)
+
+    def __init__(self, output: Format = FixedPoint(8, 7), **choices: Any) -> None:  # noqa: B008 - immutable
+        super().__init__(output, **choices)
+
+
+class TanhShrink(Activation):
+    """``x - tanh(x)``; 4 fractional bits unless told otherwise. See :class:`Lookup`."""
+
+    smooth_function = staticmethod(F.tanhshrink)
+    exact_function = staticmethod(elementary.tanh_shrink)
+
+    def __init__(self, output: Format = _WIDE, **choices: Any) -> None:
+        super().__init__(output, **choices)
+
+
+class HardShrink(Activation):
+    """``x``, but 0 where ``-lambd <= x <= lambd``; 4 fractional bits unless told otherwise. See :class:`Lookup`."""
+
+    smooth_function = staticmethod(F.hardshrink)
+    exact_function = staticmethod(elementary.hard_shrink)
+
+    def __init__(self, lambd: float = 0.5, output: Format = _WIDE, **choices: Any) -> None:
+        super().__init__(output, {"lambd": _number(HardShrink, "lambd", lambd)}, **choices)
+
+
+class SoftShrink(Activation):
+    """``x`` brought nearer to 0 by ``lambd``, and 0 where it is as near; 4 fractional bits unless told otherwise. See
+    :class:`Lookup`."""
+
+    smooth_function = staticmethod(F.softshrink)
+    exact_function = staticmethod(elementary.soft_shrink)
+
+    def __init__(self, lambd: float = 0.5, output: Format = _WIDE, **choices: Any) -> None:
+        if _number(SoftShrink, "lambd", lambd) < 0:
+            raise CreatorError(f"lambd={lambd!r} is negative", "SoftShrink")
+        super().__init__(output, {"lambd": float(lambd)}, **choices)
+
+
 class Softplus(Activation):
     """``ln(1 + exp(beta * x)) / beta``, and ``x`` where ``beta * x > threshold``, as in torch.
 

@@ -20,6 +20,9 @@ _FLAT = 800.0
 
 _ONE, _TWO = Decimal(1), Decimal(2)
 _PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798")
+_SELU_ALPHA = Decimal("1.6732632423543772848170429916717")
+_SELU_SCALE = Decimal("1.0507009873554804934193349852946")
+"""As torch's documentation has them; Klambauer et al. 2017."""
 _SMALL = Decimal("1e-12")
 """Below this, seven terms of a power series have more digits than the context."""
 
@@ -67,6 +70,72 @@ def elu(x: float, alpha: float = 1.0) -> float:
     if x < -_FLAT:
         return -alpha
     return float(_CONTEXT.multiply(Decimal(alpha), _grown(Decimal(x))))
+
+
+@lru_cache(maxsize=65536)
+def selu(x: float) -> float:
+    """scale * x if x > 0, else scale * alpha * (exp(x) - 1), with torch's two constants."""
+    if math.isnan(x) or x == math.inf:
+        return x
+    if x > 0:
+        return float(_CONTEXT.multiply(_SELU_SCALE, Decimal(x)))
+    grown = _grown(Decimal(x)) if x > -_FLAT else -_ONE
+    return float(_CONTEXT.multiply(_CONTEXT.multiply(_SELU_SCALE, _SELU_ALPHA), grown))
+
+
+@lru_cache(maxsize=65536)
+def celu(x: float, alpha: float = 1.0) -> float:
+    """x if x > 0, else alpha * (exp(x / alpha) - 1)."""
+    if x > 0 or math.isnan(x):
+        return x
+    if abs(x / alpha) > _FLAT:
+        return -alpha if alpha > 0 else -math.inf
+    return float(_CONTEXT.multiply(Decimal(alpha), _grown(_CONTEXT.divide(Decimal(x), Decimal(alpha)))))
+
+
+@lru_cache(maxsize=65536)
+def log_sigmoid(x: float) -> float:
+    """-ln(1 + exp(-x))."""
+    if not abs(x) <= _FLAT:
+        return x if not x > 0 else 0.0
+    rest = _ln_of_one_and(_CONTEXT.exp(Decimal(-abs(x))))
+    return float(_CONTEXT.subtract(min(Decimal(x), Decimal(0)), rest))
+
+
+def softsign(x: float) -> float:
+    """x / (1 + |x|)."""
+    if not math.isfinite(x):
+        return x if math.isnan(x) else math.copysign(1.0, x)
+    exact = Fraction(x) / (1 + abs(Fraction(x)))
+    return exact.numerator / exact.denominator
+
+
+@lru_cache(maxsize=65536)
+def tanh_shrink(x: float) -> float:
+    """x - tanh(x)."""
+    if not abs(x) <= _FLAT:
+        return x - math.copysign(1.0, x)
+    value = Decimal(x)
+    square = _CONTEXT.multiply(value, value)
+    if square < Decimal("1e-18"):  # x**3 / 3 - 2 * x**5 / 15, and the next term is below 1e-36 of that
+        rest = _CONTEXT.subtract(
+            _CONTEXT.divide(_ONE, Decimal(3)), _CONTEXT.divide(_CONTEXT.multiply(_TWO, square), Decimal(15))
+        )
+        return float(_CONTEXT.multiply(_CONTEXT.multiply(value, square), rest))
+    grown = _CONTEXT.exp(_CONTEXT.multiply(_TWO, value))
+    return float(_CONTEXT.subtract(value, _CONTEXT.divide(_CONTEXT.subtract(grown, _ONE), _CONTEXT.add(grown, _ONE))))
+
+
+def hard_shrink(x: float, lambd: float = 0.5) -> float:
+    """0 where -lambd <= x <= lambd, else x."""
+    return 0.0 if -lambd <= x <= lambd else x
+
+
+def soft_shrink(x: float, lambd: float = 0.5) -> float:
+    """x - lambd if x > lambd, x + lambd if x < -lambd, else 0."""
+    if math.isnan(x):
+        return x
+    return x - lambd if x > lambd else x + lambd if x < -lambd else 0.0
 
 
 @lru_cache(maxsize=65536)

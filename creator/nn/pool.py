@@ -180,7 +180,8 @@ class _AvgPool(Averaging):
 
 
 class AvgPool1d(_AvgPool, torch.nn.AvgPool1d):
-    """Over (batch, channels, length); ``formats`` are explained by :class:`Averaging`, the others are torch's.
+    """Over (batch, channels, length); ``formats`` are explained by :class:`Averaging`, the others are torch's, as those of its
+    ``AvgPool2d``.
 
     Windows may differ in what they divide by; each is then multiplied by an integer of its own.
     """
@@ -194,9 +195,11 @@ class AvgPool1d(_AvgPool, torch.nn.AvgPool1d):
         padding: Any = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
+        divisor_override: int | None = None,
         **formats: Any,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        self.divisor_override = divisor_override
         _check_sizes(self)
         self._init_formats(**formats)
 

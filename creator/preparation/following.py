@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
-from operator import attrgetter
 from typing import Any
 
 import torch
@@ -14,9 +14,11 @@ from creator.affine import Format
 from creator.errors import CreatorError
 from creator.formats import FixedPoint
 from creator.nn.joins import Concatenate
+from creator.tracing.calls import MAGNITUDES, magnitude_format
 from creator.tracing.constants import is_line, line_format, line_of
+from creator.tracing.functions import POWERS, SQUARES
 from creator.tracing.fx import fx_graph
-from creator.tracing.joins import CONCATENATIONS, exact_format, is_join, operands
+from creator.tracing.joins import CONCATENATIONS, LARGER, SMALLER, STACKS, common_format, exact_format, is_join, operands
 from creator.tracing.layout import Value
 from creator.tracing.rows import ARG_MAX, microscaled
 from creator.tracing.spatial_calls import AVERAGES
@@ -76,10 +78,16 @@ def _given(
 
 def _function(root: torch.nn.Module, node: torch.fx.Node, formats: Mapping[torch.fx.Node, Format | None]) -> Format | None:
     """The format of what a function gives; what does not compute, such as a permutation, keeps that of what it reads."""
-    known = [formats[source] for source in node.all_input_nodes if formats.get(source) is not None]
+    known = [fmt for source in node.all_input_nodes if (fmt := formats.get(source)) is not None]
     if not known or node.target in AVERAGES or node.target in ARG_MAX:
         return None
+    if node.target in MAGNITUDES:
+        return magnitude_format(known[0]) if isinstance(known[0], FixedPoint) else None
     try:
+        if node.target in SQUARES | POWERS:
+            return exact_format(operator.mul, [known[0], known[0]])
+        if node.target in STACKS or node.target in LARGER | SMALLER:
+            return common_format(known) if len(known) == len(node.all_input_nodes) else None
         if is_join(node.target):
             given, _ = operands(node.target, node.args, dict(node.kwargs))
             values = [arg for arg in given if isinstance(arg, torch.fx.Node) and arg.op != "get_attr"]
@@ -103,7 +111,7 @@ def _line(
             source = formats.get(arg)
             made.append(Value("", (1,)))
         else:
-            made.append(attrgetter(str(arg.target))(root) if isinstance(arg, torch.fx.Node) else arg)
+            made.append(operator.attrgetter(str(arg.target))(root) if isinstance(arg, torch.fx.Node) else arg)
             rank = max(rank, made[-1].ndim if isinstance(made[-1], torch.Tensor) else 0)
     return line_format(line_of(target, made, rank), source) if isinstance(source, FixedPoint) else None
 

@@ -85,35 +85,43 @@ WEIGHTED: dict[type[torch.nn.Module], Callable[[Any, QConfig, bool | None], Weig
 """Layers with weights."""
 
 
-def averaging(module: Any, qconfig: QConfig) -> Averaging:
-    """The layer that averages as ``module`` does."""
+def rounded(module: Any, qconfig: QConfig) -> Averaging | nn.GLU:
+    """The layer that computes as ``module`` does, one of :data:`ROUNDING`, and rounds its result."""
     gradient = qconfig.gradient.activation if isinstance(qconfig.gradient, Gradients) else qconfig.gradient
     formats: dict[str, Any] = {"output": qconfig.make("activation"), "gradient": gradient}
-    made: Averaging
+    made: Averaging | nn.GLU
     match module:
+        case torch.nn.GLU():
+            made = nn.GLU(module.dim, **formats)
         case torch.nn.AdaptiveAvgPool1d():
             made = nn.AdaptiveAvgPool1d(module.output_size, **formats)
         case torch.nn.AdaptiveAvgPool2d():
             made = nn.AdaptiveAvgPool2d(module.output_size, **formats)
         case _:
             windows = (module.kernel_size, module.stride, module.padding, module.ceil_mode, module.count_include_pad)
-            if isinstance(module, torch.nn.AvgPool2d):
-                made = nn.AvgPool2d(*windows, module.divisor_override, **formats)
-            else:
-                made = nn.AvgPool1d(*windows, **formats)
+            kind = nn.AvgPool2d if isinstance(module, torch.nn.AvgPool2d) else nn.AvgPool1d
+            made = kind(*windows, getattr(module, "divisor_override", None), **formats)
     return made.train(module.training)
 
 
-AVERAGING: tuple[type[torch.nn.Module], ...] = (
-    torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d,
+ROUNDING: tuple[type[torch.nn.Module], ...] = (
+    torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d, torch.nn.GLU,
 )  # fmt: skip
-"""Average pooling, which rounds its result."""
+"""Average pooling and gated units, which have no weights and round their result."""
 
 NORMS: dict[type[torch.nn.Module], type[Any]] = {
     torch.nn.BatchNorm1d: nn.BatchNorm1d,
     torch.nn.BatchNorm2d: nn.BatchNorm2d,
 }
 """Normalisations, which fold into the layer before them, or become a scale and a bias for each channel."""
+
+
+def dropout_of(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.nn.Module:
+    """The module that does what a function does that was traced in training mode."""
+    kinds = {F.alpha_dropout: torch.nn.AlphaDropout, F.feature_alpha_dropout: torch.nn.FeatureAlphaDropout}
+    rate = args[1] if len(args) > 1 else kwargs.get("p", 0.5)
+    training = args[2] if len(args) > 2 else kwargs.get("training", True)
+    return kinds.get(target, torch.nn.Dropout)(rate) if training else torch.nn.Identity()
 
 
 def _softmax(dim: Any = None, _stacklevel: int = 3, dtype: torch.dtype | None = None) -> nn.Softmax:
@@ -131,6 +139,13 @@ ACTIVATIONS: dict[type[torch.nn.Module], Callable[[Any], nn.Lookup | nn.PReLU | 
     torch.nn.ELU: lambda module: nn.ELU(module.alpha),
     torch.nn.Softplus: lambda module: nn.Softplus(module.beta, module.threshold),
     torch.nn.Mish: lambda _: nn.Mish(),
+    torch.nn.SELU: lambda _: nn.SELU(),
+    torch.nn.CELU: lambda module: nn.CELU(module.alpha),
+    torch.nn.LogSigmoid: lambda _: nn.LogSigmoid(),
+    torch.nn.Softsign: lambda _: nn.Softsign(),
+    torch.nn.Tanhshrink: lambda _: nn.TanhShrink(),
+    torch.nn.Hardshrink: lambda module: nn.HardShrink(module.lambd),
+    torch.nn.Softshrink: lambda module: nn.SoftShrink(module.lambd),
     torch.nn.Hardsigmoid: lambda _: nn.HardSigmoid(),
     torch.nn.Hardswish: lambda _: nn.HardSwish(),
     torch.nn.LeakyReLU: lambda module: nn.LeakyReLU(module.negative_slope),
@@ -149,6 +164,13 @@ FUNCTIONS: dict[Any, Callable[..., nn.Lookup | nn.Softmax]] = {
     F.elu: lambda alpha=1.0, inplace=False: nn.ELU(alpha),
     F.softplus: lambda beta=1.0, threshold=20.0: nn.Softplus(beta, threshold),
     F.mish: lambda inplace=False: nn.Mish(),
+    **dict.fromkeys((torch.selu, F.selu), lambda inplace=False: nn.SELU()),
+    **dict.fromkeys((torch.celu, F.celu), lambda alpha=1.0, inplace=False: nn.CELU(alpha)),
+    F.logsigmoid: nn.LogSigmoid,
+    F.softsign: nn.Softsign,
+    F.tanhshrink: nn.TanhShrink,
+    **dict.fromkeys((torch.hardshrink, F.hardshrink, "hardshrink"), lambda lambd=0.5: nn.HardShrink(lambd)),
+    F.softshrink: lambda lambd=0.5: nn.SoftShrink(lambd),
     F.hardsigmoid: lambda inplace=False: nn.HardSigmoid(),
     F.hardswish: lambda inplace=False: nn.HardSwish(),
     **dict.fromkeys((torch.softmax, F.softmax, "softmax"), _softmax),
@@ -162,7 +184,7 @@ UNCHANGED: tuple[type[torch.nn.Module], ...] = (
     torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d, torch.nn.AlphaDropout,
     torch.nn.FeatureAlphaDropout, torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.AdaptiveMaxPool1d,
     torch.nn.AdaptiveMaxPool2d, torch.nn.ZeroPad1d, torch.nn.ZeroPad2d, torch.nn.ConstantPad1d, torch.nn.ConstantPad2d,
-    torch.nn.Upsample, torch.nn.UpsamplingNearest2d,
+    torch.nn.Upsample, torch.nn.UpsamplingNearest2d, torch.nn.PixelShuffle, torch.nn.PixelUnshuffle, torch.nn.ChannelShuffle,
 )  # fmt: skip
 """Modules that keep their input's format, or vanish in hardware."""
 

@@ -14,13 +14,16 @@ import torch.nn.functional as F
 from creator import nn
 from creator.errors import CreatorError
 from creator.preparation.layers import is_unsigned
-from creator.tracing.calls import CLAMPS, RELUS
+from creator.tracing.broadcast import EXPANSIONS
+from creator.tracing.calls import CALLS, CLAMPS, MAGNITUDES, RELUS
 from creator.tracing.constants import NEGATIONS, is_line
-from creator.tracing.fx import Call, fx_graph, graph_module, modes_kept, module_path
-from creator.tracing.joins import CONCATENATIONS, PRODUCTS, SUMS, is_join, operands
-from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
-from creator.tracing.parts import NARROWS, SPLITS
-from creator.tracing.spatial_calls import reduced_last
+from creator.tracing.functions import COPIES, DROPOUTS, PERMUTES, RESHAPES
+from creator.tracing.fx import fx_graph, graph_module, modes_kept, module_path
+from creator.tracing.joins import CONCATENATIONS, LARGER, PRODUCTS, SMALLER, SUMS, is_join, operands
+from creator.tracing.parts import NARROWS, SELECTS, SPLITS, UNBINDS, is_branch
+from creator.tracing.reductions import LARGEST, LEAST, REDUCTIONS
+from creator.tracing.rows import ARG_MAX
+from creator.tracing.spatial_calls import SPATIAL_CALLS
 
 _FUNCTIONS = SUMS.keys() | PRODUCTS
 _IN_PLACE = {operator.iadd, operator.isub, operator.imul, "add_", "sub_", "mul_", "subtract_", "multiply_"}
@@ -28,10 +31,11 @@ _FEW_BITS = 8
 _MOVES = (
     torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.Upsample,
     torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Flatten, torch.nn.Unflatten, torch.nn.Identity,
-    torch.nn.ZeroPad1d, torch.nn.ZeroPad2d,
+    torch.nn.ZeroPad1d, torch.nn.ZeroPad2d, torch.nn.PixelShuffle, torch.nn.PixelUnshuffle, torch.nn.ChannelShuffle,
 )  # fmt: skip
 _MOVE_CALLS = {F.max_pool1d, F.max_pool2d, F.interpolate, torch.max_pool1d, torch.max_pool2d, F.adaptive_max_pool2d}
-_MOVE_CALLS |= {F.adaptive_max_pool1d, operator.getitem, *NARROWS, *SPLITS}
+_MOVE_CALLS |= {F.adaptive_max_pool1d, operator.getitem, getattr, *NARROWS, *SELECTS, *SPLITS, *UNBINDS, *COPIES}
+_MOVE_CALLS |= {*LARGEST, *LEAST, F.pixel_shuffle, F.pixel_unshuffle, F.channel_shuffle}
 
 
 class Kinds(torch.fx.Interpreter):
@@ -132,25 +136,6 @@ def size_as_padding(
     node.args, node.kwargs = (source,), {}
 
 
-def with_reduced_last(
-    node: torch.fx.Node,
-    source: torch.fx.Node,
-    shapes: dict[torch.fx.Node, tuple[int, ...]],
-    numbers: Mapping[torch.fx.Node, Any],
-) -> tuple[torch.fx.Node, Call]:
-    """What a function reads, and the call; behind an exchange of axes where it reduces the channels."""
-    call = Call.of(node, numbers)
-    moved = reduced_last(call.target, shapes[source][1:], call.args[1:], call.kwargs)
-    if moved is None:
-        return source, call
-    axes = (0, *(axis + 1 for axis in moved[0]))
-    with node.graph.inserting_before(node):
-        last = node.graph.call_function(torch.permute, (source, axes))
-    shapes[last] = tuple(shapes[source][axis] for axis in axes)
-    node.args, node.kwargs = (last, moved[1]), {}
-    return last, Call(node.target, (last, moved[1]), {})
-
-
 def limits_of(node: torch.fx.Node) -> tuple[float, float] | None:
     """Both limits of a function that clamps to two numbers."""
     if node.op not in ("call_function", "call_method") or node.target not in CLAMPS:
@@ -161,6 +146,26 @@ def limits_of(node: torch.fx.Node) -> tuple[float, float] | None:
         return None  # tracing says what is wrong
     both = isinstance(low, (int, float)) and isinstance(high, (int, float)) and low < high
     return (float(low), float(high)) if both else None  # type: ignore[arg-type]
+
+
+_STAY = {
+    *RESHAPES,
+    *PERMUTES,
+    *EXPANSIONS,
+    *DROPOUTS,
+    *ARG_MAX,
+    *SPATIAL_CALLS,
+    *REDUCTIONS,
+    *LARGER,
+    *SMALLER,
+    *COPIES,
+    *CALLS,
+}
+
+
+def is_known(node: torch.fx.Node, tensors: set[torch.fx.Node]) -> bool:
+    """Whether a function needs no layer in its place, as far as its name tells; those that are replaced are others."""
+    return node.target in _STAY or is_branch(node, tensors) or meets_a_number(node)
 
 
 def never_negative(node: torch.fx.Node, modules: Mapping[str, torch.nn.Module]) -> bool:
@@ -177,8 +182,10 @@ def never_negative(node: torch.fx.Node, modules: Mapping[str, torch.nn.Module]) 
         moves = isinstance(module, _MOVES)
     else:
         moves = node.target in RESHAPES | PERMUTES | DROPOUTS | _MOVE_CALLS
-        if node.target in RELUS:
+        if node.target in RELUS or node.target in MAGNITUDES:
             return True
+        if node.target in SMALLER and len(node.all_input_nodes) > 1:
+            return False
     source = node.args[0] if node.args else None
     return moves and isinstance(source, torch.fx.Node) and never_negative(source, modules)
 

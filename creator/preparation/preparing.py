@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 import torch.fx
-import torch.nn.functional as F
 
 from creator import nn
 from creator.errors import CreatorError
@@ -19,44 +18,43 @@ from creator.nn.weighted import Weighted
 from creator.preparation.config import QConfig, QConfigMapping, takes
 from creator.preparation.layers import (
     ACTIVATIONS,
-    AVERAGING,
     FUNCTIONS,
     NORMS,
+    ROUNDING,
     UNCHANGED,
     WEIGHTED,
-    averaging,
+    dropout_of,
     entry_layer,
     is_own,
     is_unsigned,
     normalisation,
     quantizes,
+    rounded,
     stub,
 )
 from creator.preparation.nodes import (
     Kinds,
+    is_known,
     is_made_in_forward,
     join_kind,
     joined_values,
     joins_values,
     limits_of,
-    meets_a_number,
     never_negative,
     only_user,
     size_as_padding,
     traced_in_both_modes,
-    with_reduced_last,
 )
+from creator.preparation.rewriting import GATES, as_module, rewrite
 from creator.preparation.target import Target
 from creator.quantize.float_quantizer import FloatQuantizer
 from creator.quantize.quantizer import Quantizer
-from creator.tracing.broadcast import EXPANSIONS
-from creator.tracing.calls import CALLS, RELUS
+from creator.tracing.calls import RELUS
+from creator.tracing.functions import DROPOUTS
 from creator.tracing.fx import modes_kept, module_path, reason
+from creator.tracing.hints import hint_of
 from creator.tracing.joins import CONCATENATIONS, is_join
-from creator.tracing.lower import DROPOUTS, PERMUTES, RESHAPES
-from creator.tracing.parts import is_branch
-from creator.tracing.rows import ARG_MAX
-from creator.tracing.spatial_calls import AVERAGES, SPATIAL_CALLS, spatial_module
+from creator.tracing.spatial_calls import AVERAGES
 
 _REPLACEMENTS = "use Linear, Conv1d, Conv2d, ReLU and the activations of creator.nn; nn.Lookup for other functions of one value"
 
@@ -94,6 +92,7 @@ def prepare(
     if target is not None and not isinstance(target, Target):
         raise CreatorError(f"target={target!r:.60} is not a Target", "prepare", "pass creator.Target(...) or None")
     traced = traced_in_both_modes(copy.deepcopy(model), example_input)
+    rewrite(traced.graph)
     modules = list(model.modules())
     if any(isinstance(module, Quantizer) for module in modules) and not any(type(module) in WEIGHTED for module in modules):
         raise CreatorError("the model is prepared already", "prepare", "prepare the floating-point model")
@@ -130,9 +129,11 @@ class _Preparation:
         inputs = [node for node in self.nodes.nodes if node.op == "placeholder"]
         if len(inputs) != 1:
             raise CreatorError(f"forward takes {len(inputs)} inputs", "prepare", "a network has exactly one")
-        refused = [text for node in self.nodes.nodes if (text := self._refusal(node))]
+        refused = {text: node for node in self.nodes.nodes if (text := self._refusal(node))}
         if refused:
-            raise CreatorError("cannot be prepared: " + ", ".join(refused), "prepare", _REPLACEMENTS)
+            hints = (hint_of(self.modules.get(str(node.target)), text) for text, node in refused.items())
+            hint = next(filter(None, hints), _REPLACEMENTS)
+            raise CreatorError("cannot be prepared: " + ", ".join(refused), "prepare", hint)
         called = {str(node.target) for node in self.nodes.nodes if node.op == "call_module"}
         kinds_called = {type(self.modules[path]) for path in called}
         kinds_called |= {join_kind(node.target) for node in self.nodes.nodes if is_join(node.target)}
@@ -144,19 +145,13 @@ class _Preparation:
         """Names a node that has no quantized counterpart; empty for one that has."""
         if node.op == "call_module":
             module = self.modules[str(node.target)]
-            kinds = (*WEIGHTED, *NORMS, *ACTIVATIONS, *AVERAGING, *UNCHANGED)
+            kinds = (*WEIGHTED, *NORMS, *ACTIVATIONS, *ROUNDING, *UNCHANGED)
             known = type(module) in kinds or is_own(module) or stub(module)
             return "" if known else f"{node.target} ({type(module).__name__})"
         if node.op == "get_attr":
             return "a tensor made in forward" if is_made_in_forward(node) else f"{node.target} (used outside a layer)"
         if node.op in ("call_function", "call_method") and node in self.tensors:
-            if (
-                node.target in RESHAPES | PERMUTES | EXPANSIONS | DROPOUTS | ARG_MAX | SPATIAL_CALLS
-                or node.target in FUNCTIONS
-                or node.target in CALLS
-                or is_branch(node, self.tensors)
-                or meets_a_number(node)
-            ):
+            if node.target in FUNCTIONS or node.target in GATES or is_known(node, self.tensors):
                 return ""
             return module_path(node)
         return ""
@@ -173,8 +168,8 @@ class _Preparation:
                 self._dropout(node)
             elif (limits := limits_of(node)) is not None:
                 self._become(node, torch.nn.Hardtanh(*limits))  # whose limits convert brings to an arbitrary scale
-            elif node.op in ("call_function", "call_method") and node.target in AVERAGES and node in self.tensors:
-                self._average_call(node)
+            elif node.op in ("call_function", "call_method") and node.target in AVERAGES | GATES and node in self.tensors:
+                self._rounded_call(node)
             elif node in joins:
                 self._join(node)
         self._refuse_unused_orders()
@@ -206,10 +201,10 @@ class _Preparation:
             qconfig = self._qconfig(path, module)
             if qconfig is not None:
                 self._normalisation(node, module, qconfig)
-        elif type(module) in AVERAGING:
+        elif type(module) in ROUNDING:
             qconfig = self._qconfig(path, module)
             if qconfig is not None:
-                self._average(path, module, qconfig)
+                self._rounded(path, module, qconfig)
         elif type(module) in ACTIVATIONS:
             self._refuse_in_place(node, getattr(module, "inplace", False), path)
             try:
@@ -279,9 +274,9 @@ class _Preparation:
             self.nodes.erase_node(relu)
         return layer
 
-    def _average(self, path: str, module: torch.nn.Module, qconfig: QConfig) -> None:
+    def _rounded(self, path: str, module: torch.nn.Module, qconfig: QConfig) -> None:
         try:
-            self._replace(path, averaging(module, qconfig))
+            self._replace(path, rounded(module, qconfig))
         except CreatorError as error:
             raise CreatorError(error.what, path, error.hint) from None
 
@@ -346,28 +341,24 @@ class _Preparation:
         node.replace_all_uses_with(made, delete_user_cb=lambda user: user is not made)
 
     def _dropout(self, node: torch.fx.Node) -> None:
-        """A module in the place of a function, so that it knows the mode; traced in training mode."""
-        kind = {F.alpha_dropout: torch.nn.AlphaDropout, F.feature_alpha_dropout: torch.nn.FeatureAlphaDropout}
-        rate = node.args[1] if len(node.args) > 1 else node.kwargs.get("p", 0.5)
-        training = node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True)
-        self._become(node, kind.get(node.target, torch.nn.Dropout)(rate) if training else torch.nn.Identity())  # type: ignore
+        """A module in the place of a function, so that it knows the mode."""
+        self._become(node, dropout_of(node.target, node.args, dict(node.kwargs)))
 
-    def _average_call(self, node: torch.fx.Node) -> None:
-        """A layer in the place of a function that averages, where its output is quantized."""
+    def _rounded_call(self, node: torch.fx.Node) -> None:
+        """A layer in the place of a function that averages, sums or gates, where its output is quantized."""
         source = node.args[0] if node.args else None
         if not isinstance(source, torch.fx.Node):
             raise CreatorError("must be called with the value first", module_path(node))
         try:
-            source, call = with_reduced_last(node, source, self.shapes, self.numbers)
-            module = spatial_module(call.target, self.shapes[source][1:], call.args[1:], call.kwargs)
+            source, module = as_module(node, source, self.shapes, self.numbers)
         except CreatorError as error:
             raise error.at(module_path(node)) from None
         qconfig = self._qconfig(self._free_name(node.name), module)
         if qconfig is None:
             return
-        before, after = self.shapes[source], self.shapes[node]
-        made = self._become(node, averaging(module, qconfig))
-        if len(after) < len(before) or source.target is torch.permute:  # a mean without keepdim, or over channels
+        after, moved = self.shapes[node], source is not node.args[0]
+        made = self._become(node, rounded(module, qconfig), (source,))
+        if moved or len(after) < len(self.shapes[source]):  # a mean without keepdim, or over channels
             with self.nodes.inserting_after(made):
                 flat = self.nodes.call_function(torch.reshape, (made, (-1, *after[1:])))
             self.shapes[flat] = after

@@ -15,6 +15,7 @@ import torch.fx
 from torch.utils._pytree import tree_leaves
 
 from creator.errors import CreatorError
+from creator.nn import GLU
 from creator.tracing.modules import MODULES
 
 
@@ -64,6 +65,8 @@ def holds_tensors(result: Any) -> bool:
 
 class _Tracer(torch.fx.Tracer):
     def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
+        if isinstance(m, GLU):  # which is made of layers
+            return False
         own = type(m).__module__.startswith("creator.nn.")
         return own or isinstance(m, tuple(MODULES)) or super().is_leaf_module(m, module_qualified_name)
 

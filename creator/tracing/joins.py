@@ -18,7 +18,7 @@ from creator.nn.slots import FloatOutput
 from creator.ops import Interval, Op, TensorType
 from creator.ops.base import MAX_BITS
 from creator.tracing.broadcast import alike, transposed_alike
-from creator.tracing.layout import Value
+from creator.tracing.layout import Value, with_axis
 from creator.tracing.modules import quantize_op
 from creator.tracing.requantized import Context, change_from
 
@@ -29,6 +29,10 @@ SUMS: dict[Any, int] = dict.fromkeys((operator.add, operator.iadd, torch.add, "a
 SUMS |= dict.fromkeys((operator.sub, operator.isub, torch.sub, torch.subtract, "sub", "sub_", "subtract"), -1)
 PRODUCTS = {operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "mul_", "multiply"}
 CONCATENATIONS = {torch.cat, torch.concat, torch.concatenate}
+STACKS = {torch.stack}
+LARGER = {torch.maximum, "maximum", torch.max, "max"}
+SMALLER = {torch.minimum, "minimum", torch.min, "min"}
+""""max" and "min" of two values; of one they reduce an axis."""
 
 FLOAT32_BITS, FLOAT64_BITS = 24, 52
 """Of a sum or a product that torch computes exactly, in the type in which it holds the operands."""
@@ -44,7 +48,7 @@ def is_join(target: object) -> bool:
 
 def operands(target: object, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Any], int]:
     """The operands of a function that joins values, and the axis of a concatenation."""
-    if target in CONCATENATIONS:
+    if target in CONCATENATIONS or target in STACKS:
         given = dict(zip(("tensors", "dim"), args, strict=False)) | kwargs
         given.setdefault("dim", given.pop("axis", 0))
         values = list(given.pop("tensors", ()))
@@ -206,6 +210,38 @@ def _elementwise(builder: Builder, op: Op, values: Sequence[Value], paths: tuple
         raise CreatorError(f"takes two values, but gets {len(values)}")
     a, b = alike(builder, values, paths)
     return a.renamed(builder.add(op, (a.name, b.name), paths))
+
+
+def extreme(builder: Builder, values: Sequence[Value], largest: bool, paths: tuple[str, ...]) -> Value:
+    """Appends the larger, or the smaller, of two values, elementwise: ``b + relu(a - b)``, or ``a - relu(a - b)``, exactly."""
+    if any(isinstance(builder.type_of(value.name).format, Affine) for value in values):
+        raise CreatorError("a maximum of arbitrary scales is not supported", hint="put nn.Quantize with a FixedPoint before it")
+    a, b = alike(builder, _one_format(builder, values, paths), paths)
+    fmt = builder.type_of(a.name).format
+    assert isinstance(fmt, FixedPoint)
+    span = bits_for(fmt.min_code - fmt.max_code, fmt.max_code - fmt.min_code)
+    if span > MAX_BITS:
+        raise CreatorError(f"the difference of two values of {fmt} needs more than {MAX_BITS} bits", hint="use fewer bits")
+    beyond = FixedPoint(span - 1, fmt.frac_bits, signed=False)
+    rules = (Rounding.FLOOR, Overflow.SATURATE)
+    more = builder.add(ops.Add(beyond, *rules, 0, beyond.max_code, -1), (a.name, b.name), paths)
+    last = ops.Add(fmt, *rules, fmt.min_code, fmt.max_code, 1 if largest else -1)
+    return a.renamed(builder.add(last, ((b if largest else a).name, more), paths))
+
+
+def stacked(builder: Builder, values: Sequence[Value], dim: int, paths: tuple[str, ...]) -> Value:
+    """Appends values one after the other along a new axis, torch's ``dim`` of the result.
+
+    Raises:
+        CreatorError: for a stack of batches, and for shapes that differ.
+    """
+    if len({value.shape for value in values}) > 1:
+        raise CreatorError(f"its operands have the shapes {' and '.join(str(value.shape) for value in values)}")
+    axis = dim % (len(values[0].shape) + 2)
+    if axis == 0:
+        raise CreatorError("mixes the batch with other axes", hint="stack along another axis than the first")
+    values = [with_axis(builder, value, axis - 1, paths) for value in transposed_alike(builder, values, paths)]
+    return concatenated(builder, values, axis, paths)
 
 
 def stored_axis(value: Value, dim: int) -> tuple[int, int]:

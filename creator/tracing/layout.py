@@ -79,6 +79,29 @@ def permuted(builder: Builder, value: Value, axes: tuple[int, ...], paths: tuple
     return Value(value.name, shape, None if after == tuple(sorted(after)) else after)
 
 
+def without_axis(builder: Builder, value: Value, axis: int, paths: tuple[str, ...]) -> Value:
+    """``value``, which is its node transposed and has one element along ``axis`` of a sample, without that axis."""
+    stored = builder.type_of(value.name).shape
+    axes = value.axes or tuple(range(len(stored)))
+    place = axes[axis]
+    left = tuple(other - (other > place) for other in axes if other != place) or (0,)
+    name = _reshaped(builder, value.name, stored[:place] + stored[place + 1 :] or (1,), paths)
+    return Value(name, value.shape[:axis] + value.shape[axis + 1 :] or (1,), None if left == tuple(sorted(left)) else left)
+
+
+def with_axis(builder: Builder, value: Value, axis: int, paths: tuple[str, ...]) -> Value:
+    """``value``, which is its node transposed, with a new axis of one element: ``axis`` of a sample, and in the node right
+    before the axis that it stands before, or behind the last."""
+    stored = builder.type_of(value.name).shape
+    axes = value.axes or tuple(range(len(stored)))
+    place = axes[axis] if axis < len(axes) else axes[-1] + 1
+    moved = tuple(other + (other >= place) for other in axes)
+    made = (*moved[:axis], place, *moved[axis:])
+    name = _reshaped(builder, value.name, (*stored[:place], 1, *stored[place:]), paths)
+    shape = (*value.shape[:axis], 1, *value.shape[axis:])
+    return Value(name, shape, None if made == tuple(sorted(made)) else made)
+
+
 def flat(builder: Builder, value: Value, paths: tuple[str, ...]) -> tuple[str, IntArray | None]:
     """A node with the elements of ``value`` in one axis, in whatever order they are; and where each is, if elsewhere."""
     stored = builder.type_of(value.name).shape

@@ -14,6 +14,7 @@ from creator.affine import Affine, Format
 from creator.errors import CreatorError
 from creator.nn.slots import BlockOutput, FloatOutput
 from creator.tracing.activations import lined_op, lookup_op, prelu_op
+from creator.tracing.hints import MODULE_HINTS
 from creator.tracing.pooling import SPATIAL
 from creator.tracing.requantized import Context, rescale_op
 from creator.tracing.rows import argmax_op, microscale_op, softmax_op, top1_op
@@ -108,6 +109,13 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
     nn.ELU: lookup_op,
     nn.Softplus: lookup_op,
     nn.Mish: lookup_op,
+    nn.SELU: lookup_op,
+    nn.CELU: lookup_op,
+    nn.LogSigmoid: lookup_op,
+    nn.Softsign: lookup_op,
+    nn.TanhShrink: lookup_op,
+    nn.HardShrink: lookup_op,
+    nn.SoftShrink: lookup_op,
     nn.Exp: lookup_op,
     nn.HardSigmoid: lined_op,
     nn.HardSwish: lined_op,
@@ -129,48 +137,6 @@ MODULES: dict[type[torch.nn.Module], Handler | None] = {
 }
 """Known modules and what they become; ``None``: at most a reshape."""
 
-_HINTS: dict[type[torch.nn.Module], str] = {
-    torch.nn.Linear: "use creator.nn.Linear, or creator.prepare(model, example_input)",
-    torch.nn.Conv1d: "use creator.nn.Conv1d, or creator.prepare(model, example_input)",
-    torch.nn.Conv2d: "use creator.nn.Conv2d, or creator.prepare(model, example_input)",
-    torch.nn.ConvTranspose1d: "use creator.nn.ConvTranspose1d, or creator.prepare(model, example_input)",
-    torch.nn.ConvTranspose2d: "use creator.nn.ConvTranspose2d, or creator.prepare(model, example_input)",
-    torch.nn.BatchNorm1d: "use creator.nn.BatchNorm1d",
-    torch.nn.BatchNorm2d: "use creator.nn.BatchNorm2d",
-    torch.nn.Sigmoid: "use creator.nn.Sigmoid",
-    torch.nn.Softmax: "use creator.nn.Softmax",
-    torch.nn.Softmax2d: "use creator.nn.Softmax(-3)",
-    torch.nn.Tanh: "use creator.nn.Tanh",
-    torch.nn.SiLU: "use creator.nn.SiLU",
-    torch.nn.GELU: "use creator.nn.GELU",
-    torch.nn.ELU: "use creator.nn.ELU",
-    torch.nn.Softplus: "use creator.nn.Softplus",
-    torch.nn.Mish: "use creator.nn.Mish",
-    torch.nn.Hardsigmoid: "use creator.nn.HardSigmoid",
-    torch.nn.Hardswish: "use creator.nn.HardSwish",
-    torch.nn.LeakyReLU: "use creator.nn.LeakyReLU",
-    torch.nn.PReLU: "use creator.nn.PReLU",
-}
-
-
-FUNCTION_HINTS = {
-    "sigmoid": "use creator.nn.Sigmoid",
-    "tanh": "use creator.nn.Tanh",
-    "silu": "use creator.nn.SiLU",
-    "gelu": "use creator.nn.GELU",
-    "elu": "use creator.nn.ELU",
-    "softplus": "use creator.nn.Softplus",
-    "mish": "use creator.nn.Mish",
-    "exp": "use creator.nn.Exp",
-    "hardsigmoid": "use creator.nn.HardSigmoid",
-    "hardswish": "use creator.nn.HardSwish",
-    "leaky_relu": "use creator.nn.LeakyReLU",
-    "prelu": "use creator.nn.PReLU",
-    "softmax": "use creator.nn.Softmax",
-    "linear": "use creator.nn.Linear",
-}
-"""What to use in place of functions that are not supported."""
-
 
 def module_handler(module: torch.nn.Module, where: str) -> Handler | None:
     """How to lower ``module``.
@@ -181,7 +147,7 @@ def module_handler(module: torch.nn.Module, where: str) -> Handler | None:
     known = next((kind for kind in type(module).__mro__ if kind in MODULES), None)
     if known is None:
         supported = ", ".join(kind.__name__ for kind in MODULES if kind.__module__.startswith("creator."))
-        hint = next((text for kind, text in _HINTS.items() if isinstance(module, kind)), f"creator.nn has {supported}")
+        hint = next((text for kind, text in MODULE_HINTS.items() if isinstance(module, kind)), f"creator.nn has {supported}")
         raise CreatorError(f"{type(module).__name__} is not supported", where, hint)
     _refuse_overrides(module, known, where)
     return MODULES[known]

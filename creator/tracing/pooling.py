@@ -148,16 +148,21 @@ def padded(edges: Sequence[int], value: Any, context: Context) -> Made:
     """``value`` at both ends of the last axes: (before, after) of the last one, of the one before it, and so on."""
     x, axes = context.input, len(context.input.shape) - 1
     pairs = list(zip(edges[::2], edges[1::2], strict=True))[::-1]
-    outer, pairs = pairs[: max(0, len(pairs) - axes)], pairs[max(0, len(pairs) - axes) :]
-    if any(map(any, outer)):
-        raise CreatorError("padding of channels or of the batch is not supported", hint="pad spatial axes only")
     if any(n < 0 for pair in pairs for n in pair):
-        raise CreatorError(f"padding {tuple(edges)} cuts off pixels", hint="use padding of 0 or more")
-    pairs = [(0, 0)] * (axes - len(pairs)) + pairs
-    if not any(map(any, pairs)):
-        return []
-    before, after = zip(*pairs, strict=True)
-    return [ops.Pad(before, after, (1,) * axes, _code(value, x))]
+        raise CreatorError(f"padding {tuple(edges)} cuts off pixels", hint="use padding of 0 or more, and slices: x[..., 1:-1]")
+    pairs = [(0, 0)] * (axes + 1 - len(pairs)) + pairs
+    (first, last), pixels = pairs[-axes - 1], pairs[-axes:]
+    if any(map(any, pairs[: -axes - 1])):
+        raise CreatorError("padding of the batch is not supported", hint="pad axes of a sample only")
+    code = _code(value, x) if any(map(any, pairs)) else 0
+    made: list[ops.Op] = []
+    if first or last:  # of a channel for each pixel, in a row
+        rows = ops.Reshape((math.prod(x.shape[:-1]), x.shape[-1], 1))
+        made = [rows, ops.Pad((0, first), (0, last), (1, 1), code), ops.Reshape((*x.shape[:-1], first + x.shape[-1] + last))]
+    if any(map(any, pixels)):
+        before, after = zip(*pixels, strict=True)
+        made.append(ops.Pad(before, after, (1,) * axes, code))
+    return made
 
 
 def _code(value: Any, x: TensorType) -> int:
@@ -188,6 +193,37 @@ def upsample_ops(module: Any, context: Context) -> Made:
     return [ops.Upsample(tuple(factors))] if max(factors) > 1 else []
 
 
+def pixel_shuffle_ops(module: torch.nn.PixelShuffle, context: Context) -> Made:
+    """Groups of ``r * r`` channels as squares of pixels."""
+    r, (height, width, channels) = module.upscale_factor, context.input.shape
+    if channels % (r * r):
+        raise CreatorError(f"{channels} channels are no squares of {r} times {r}", hint="give a multiple of its square")
+    left = channels // (r * r)
+    if r == 1:
+        return []
+    squares = ops.Reshape((height, width, left, r, r))
+    return [squares, ops.Permute((0, 3, 1, 4, 2)), ops.Reshape((height * r, width * r, left))]
+
+
+def pixel_unshuffle_ops(module: torch.nn.PixelUnshuffle, context: Context) -> Made:
+    """Squares of ``r`` times ``r`` pixels as channels."""
+    r, (height, width, channels) = module.downscale_factor, context.input.shape
+    if r == 1:
+        return []
+    rows, columns = height // r, width // r
+    squares = ops.Reshape((rows, r, columns, r, channels))
+    return [squares, ops.Permute((0, 2, 4, 1, 3)), ops.Reshape((rows, columns, channels * r * r))]
+
+
+def channel_shuffle_ops(module: torch.nn.ChannelShuffle, context: Context) -> Made:
+    """The first channel of every group, then the second of each, and so on."""
+    shape, groups = context.input.shape, module.groups
+    pixels, each = math.prod(shape[:-1]), shape[-1] // groups
+    if groups == 1 or each == 1:
+        return []
+    return [ops.Reshape((pixels, groups, each)), ops.Permute((0, 2, 1)), ops.Reshape(shape)]
+
+
 SPATIAL: dict[type[torch.nn.Module], Callable[[Any, Context], Made]] = {
     nn.AvgPool1d: averaging_ops,
     nn.AvgPool2d: averaging_ops,
@@ -205,6 +241,9 @@ SPATIAL: dict[type[torch.nn.Module], Callable[[Any, Context], Made]] = {
     torch.nn.ZeroPad2d: pad_ops,
     torch.nn.ConstantPad1d: pad_ops,
     torch.nn.ConstantPad2d: pad_ops,
+    torch.nn.PixelShuffle: pixel_shuffle_ops,
+    torch.nn.PixelUnshuffle: pixel_unshuffle_ops,
+    torch.nn.ChannelShuffle: channel_shuffle_ops,
     torch.nn.Upsample: upsample_ops,
     torch.nn.UpsamplingNearest2d: upsample_ops,
 }
@@ -213,11 +252,12 @@ SPATIAL: dict[type[torch.nn.Module], Callable[[Any, Context], Made]] = {
 
 def axes_of(module: torch.nn.Module) -> int | None:
     """How many spatial axes a module of :data:`SPATIAL` reads; ``None`` if one or two."""
-    if isinstance(module, (torch.nn.modules.padding._ConstantPadNd, torch.nn.Upsample)):
+    if isinstance(module, (torch.nn.modules.padding._ConstantPadNd, torch.nn.Upsample, torch.nn.ChannelShuffle)):
         return None
-    return 2 if type(module).__name__.endswith("2d") or isinstance(module, _POOLS_2D) else 1
+    return 2 if type(module).__name__.endswith("2d") or isinstance(module, _PIXELS_2D) else 1
 
 
-_POOLS_2D = (
+_PIXELS_2D = (
     torch.nn.MaxPool2d, torch.nn.AvgPool2d, torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveAvgPool2d,
+    torch.nn.PixelShuffle, torch.nn.PixelUnshuffle,
 )  # fmt: skip

@@ -45,6 +45,9 @@ _FUNCTIONS: dict[Any, Callable[..., torch.nn.Module]] = {
     F.adaptive_avg_pool1d: torch.nn.AdaptiveAvgPool1d,
     F.adaptive_avg_pool2d: torch.nn.AdaptiveAvgPool2d,
     F.interpolate: _upsample,
+    **dict.fromkeys((F.pixel_shuffle, torch.pixel_shuffle), torch.nn.PixelShuffle),
+    **dict.fromkeys((F.pixel_unshuffle, torch.pixel_unshuffle), torch.nn.PixelUnshuffle),
+    **dict.fromkeys((F.channel_shuffle, torch.channel_shuffle), torch.nn.ChannelShuffle),
 }
 """The module that does what a function does, from the function's other arguments."""
 
@@ -77,27 +80,10 @@ def _reduction(target: Any, shape: tuple[int, ...], arguments: tuple[Any, ...], 
     return made
 
 
-def reduced_last(
-    target: Any, shape: tuple[int, ...], arguments: tuple[Any, ...], named: Mapping[str, Any]
-) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """How a reduction over channels becomes one over spatial axes: the axes of a sample of torch's ``shape`` with those that
-    remain first, and torch's axes to reduce then. ``None`` where nothing has to move, or no axis remains."""
-    dim = arguments[0] if arguments else named.get("dim", ())
-    if target not in _REDUCTIONS or set(named) - {"dim", "keepdim"} or len(arguments) > 2:
-        return None
-    rank = len(shape) + 1
-    dims = {int(d) % rank for d in (dim if isinstance(dim, (tuple, list)) else (dim,)) if isinstance(d, int)}
-    kept = [axis for axis in range(1, rank) if axis not in dims]
-    if 1 not in dims or 0 in dims or not kept:
-        return None
-    order = (*kept, *sorted(dims))
-    return tuple(axis - 1 for axis in order), tuple(range(1 + len(kept), rank))
-
-
 AVERAGES: frozenset[Any] = frozenset(
-    {F.avg_pool1d, F.avg_pool2d, F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, torch.mean, "mean"}
+    {F.avg_pool1d, F.avg_pool2d, F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, torch.mean, "mean", torch.sum, "sum"}
 )
-"""Those of :data:`SPATIAL_CALLS` that average."""
+"""What averages or sums, so that its result has a format of its own."""
 
 SPATIAL_CALLS: frozenset[Any] = frozenset({F.pad, *_FUNCTIONS, *_REDUCTIONS})
 """Functions, and names of methods, that :func:`spatial_call` understands."""

@@ -10,7 +10,7 @@ import creator
 from creator import Affine, FixedPoint, Graph, Overflow, Rounding, nn
 from creator.graph import Builder
 from creator.ops import Clamp, Op, Reshape, TensorType
-from tests.cases import Case, GraphCase, Residual, sequential
+from tests.cases import Case, GraphCase, Residual, constants, sequential
 from tests.graph.branches import add, joined
 from tests.graph.chains import linear, quantize, table
 
@@ -48,6 +48,10 @@ LONG = (linear(6, 6),)
 
 CASES = [
     case("a value with itself", add(F(9, 4))),
+    constants(
+        "the larger of two", lambda m, x: torch.maximum(m.fc(x), x), layers=lambda: {"fc": nn.Linear(3, 3, output=F(6, 3))}
+    ),
+    constants("the smaller of a value and one of each row", lambda _, x: torch.minimum(x[:, :, :1], x), (2, 3)),
     case("a value from itself", add(F(4, 2), -1)),
     case("residual", add(F(8, 3)), (), LONG, shape=(6,)),
     case("residual, the long branch first", add(F(8, 3), -1), LONG, (), shape=(6,)),

@@ -10,7 +10,7 @@ from creator import FixedPoint, Graph, nn
 from creator.affine import Affine
 from creator.graph import Builder
 from creator.ops import Clamp, Concatenate, Op, Slice, TensorType
-from tests.cases import Case, GraphCase, Residual
+from tests.cases import Case, GraphCase, Residual, constants
 from tests.graph.branches import joined
 from tests.graph.chains import linear, quantize, rescale, table
 
@@ -56,6 +56,13 @@ CASES = [
     case("of tables", 0, (table(),), (table(F(7, 6)), Clamp(0, 63)), shape=(3,)),
     case("and a relu", 0, (quantize(F(6, 2)),), (quantize(F(6, 2)),), Clamp(0, 20)),
     case("and a layer", 0, (quantize(F(6, 2)),), (quantize(F(6, 2)),), linear(8, 3, entry=F(6, 2))),
+    constants(
+        "a stack behind the channels",
+        lambda m, x: torch.stack((x, m.conv(x), x), -1),
+        (2, 3),
+        lambda: {"conv": nn.Conv1d(2, 2, 1, output=F(8, 3))},
+    ),
+    constants("a stack of rows", lambda _, x: torch.stack((x, x * 2), 1)),
     case("of one element each", 0, shape=(1,)),
     case("of channels", 1, (quantize(F(6, 2)),), (quantize(F(6, 2)), Clamp(0, 9)), shape=(3, 2)),
     case("of one channel each", 1, shape=(5, 1)),

@@ -9,7 +9,7 @@ import torch
 from creator import FixedPoint, nn
 from creator.affine import Affine
 from creator.ops import MaxPool, Pad, Upsample
-from tests.cases import Case, GraphCase, sequential
+from tests.cases import Case, GraphCase, constants, sequential
 from tests.graph.branches import add, joined
 from tests.graph.chains import chain
 
@@ -58,6 +58,11 @@ CASES = [
     Case("global", lambda: sequential(nn.Quantize(IN), nn.AdaptiveMaxPool2d(1)), (5, 3, 4)),
     Case("four parts", lambda: sequential(nn.Quantize(IN), nn.AdaptiveMaxPool2d((2, 2))), (3, 4, 6)),
     Case("global, 1 dimension", lambda: sequential(nn.Quantize(IN), nn.AdaptiveMaxPool1d(1), nn.Flatten()), (2, 7)),
+    constants("the largest channel", lambda m, x: m.conv(x).max(1)[0], (2, 2, 3), lambda: {"conv": nn.Conv2d(2, 3, 1)}),
+    constants("the least of everything", lambda _, x: x.amin((1, 2)), (2, 3), entry=F(5, 2)),
+    constants("every other channel", lambda m, x: m.conv(x)[:, 1::2], (2, 2, 2), lambda: {"conv": nn.Conv2d(2, 5, 1)}),
+    constants("every other row and third column", lambda m, x: m.conv(x)[:, :, ::2, 1::3], (2, 3, 5),
+              lambda: {"conv": nn.Conv2d(2, 2, 1)}),
     GraphCase("arbitrary scale", lambda: chain(MaxPool((2, 3), (1, 2), (1, 2), (0, 2)), shape=(3, 5, 4),
                                                entry=Affine(0.1, 9, 6, signed=False))),
     GraphCase("two beside each other", lambda: joined(

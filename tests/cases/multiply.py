@@ -10,7 +10,7 @@ import torch
 import creator
 from creator import Affine, FixedPoint, Overflow, Rounding, nn
 from creator.ops import Clamp, Op
-from tests.cases import Case, GraphCase, Residual, sequential
+from tests.cases import Case, GraphCase, Residual, constants, sequential
 from tests.graph.branches import joined, multiply
 from tests.graph.chains import linear, quantize, table
 
@@ -89,6 +89,8 @@ class Inverted(torch.nn.Module):
 
 CASES = [
     case("a square", multiply(F(12, 4))),
+    constants("a gated linear unit", lambda m, x: m.glu(m.conv(x)), (2, 3),
+              lambda: {"conv": nn.Conv1d(2, 4, 1), "glu": nn.GLU(1, F(8, 5), F(6, 6, signed=False))}),
     case("a gate", multiply(F(8, 4)), (), GATE, shape=(6,)),
     case("a gate and a relu", multiply(F(8, 4)), GATE, (), Clamp(0, 100), shape=(6,)),
     *(

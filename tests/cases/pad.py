@@ -10,7 +10,7 @@ import torch.nn.functional as functional
 from creator import FixedPoint, nn
 from creator.affine import Affine
 from creator.ops import Pad
-from tests.cases import Case, GraphCase, sequential
+from tests.cases import Case, GraphCase, constants, sequential
 from tests.graph.chains import chain
 
 F = FixedPoint
@@ -59,6 +59,12 @@ CASES = [
     module("lanes", (6, 3, 4), nn.ZeroPad2d((1, 0, 1, 1)), lanes=3),
     module("all channels at once", (4, 3, 4), nn.ConstantPad2d((1, 0, 1, 1), 2.5), lanes=4),
     Case("in forward", Before, (2, 2, 2)),
+    constants(
+        "of channels",
+        lambda m, x: functional.pad(m.conv(x), (0, 1, 0, 0, 1, 2), value=0.5),
+        (2, 2, 2),
+        lambda: {"conv": nn.Conv2d(2, 2, 1)},
+    ),
     pad("zero point", (3, 3, 2), Pad((1, 1), (1, 1), (1, 1), 5), entry=Affine(0.1, 5, 4, signed=False)),
     pad("every other pixel", (3, 3, 2), Pad((0, 0), (0, 0), (2, 2), 0)),
     pad("steps that differ", (3, 4, 2), Pad((2, 1), (1, 2), (3, 2), -1), lanes=2),

@@ -7,7 +7,7 @@ import torch
 from creator import FixedPoint, nn
 from creator.graph import Graph
 from creator.ops import Clamp, Permute, Reshape
-from tests.cases import Case, GraphCase, sequential
+from tests.cases import Case, GraphCase, constants, sequential
 from tests.graph.chains import chain
 
 F = FixedPoint
@@ -36,6 +36,23 @@ CASES = [
     Case("turned between layers", Turned, (3, 6)),
     Case("at both ends", lambda: sequential(nn.Quantize(F(8, 4)), nn.Conv2d(3, 2, 2)), (3, 4, 3)),
     Case("image kept as it is", lambda: sequential(nn.Quantize(F(8, 4)), nn.Conv2d(2, 2, 1), nn.Sigmoid()), (2, 3, 2)),
+    *(
+        constants(
+            kind.__name__,
+            lambda m, x: m.last(m.shuffle(m.first(x))),
+            shape,
+            lambda k=kind, g=given, c=channels: {
+                "first": nn.Conv2d(2, c[0], 1),
+                "shuffle": k(g),
+                "last": nn.Conv2d(c[1], 2, 1),
+            },
+        )
+        for kind, given, channels, shape in (
+            (nn.PixelShuffle, 2, (8, 2), (2, 2, 3)),
+            (nn.PixelUnshuffle, 2, (2, 8), (2, 2, 4)),
+            (nn.ChannelShuffle, 2, (6, 6), (2, 2, 2)),
+        )
+    ),
     GraphCase("two axes", lambda: between((1, 0), (3, 4))),
     GraphCase("two elements", lambda: between((1, 0, 2), (2, 1, 1))),
     GraphCase("three axes", lambda: between((2, 0, 1), (3, 2, 4))),

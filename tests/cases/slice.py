@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from creator import FixedPoint
+from creator import FixedPoint, nn
 from creator.affine import Affine
 from creator.ops import Clamp, Op, Slice
-from tests.cases import GraphCase
+from tests.cases import Case, GraphCase, constants
 from tests.graph.chains import chain, linear, quantize
 
 F = FixedPoint
@@ -18,7 +18,7 @@ def case(name: str, *ops: Op, **kwargs: Any) -> GraphCase:
     return GraphCase(name, lambda: chain(*ops, **kwargs), options)
 
 
-CASES = [
+CASES: list[Case | GraphCase] = [
     case("the first", Slice(0, 0, 3)),
     case("the last", Slice(0, 1, 4)),
     case("the middle", Slice(0, 1, 3)),
@@ -48,5 +48,8 @@ CASES = [
         )
     ),
     case("between fast layers", linear(4, 6), Slice(0, 1, 5), linear(), options={"parallelism": 2}),
+    constants(
+        "unbound", lambda m, x: (parts := m.conv(x).unbind(1))[0] + parts[1], (3, 2), lambda: {"conv": nn.Conv1d(3, 2, 1)}
+    ),
     case("all at once", linear(4, 6), Slice(0, 1, 5), linear(), options={"parallelism": "full-lanes"}),
 ]

@@ -69,6 +69,7 @@ CASES = [
     layers("hard sigmoid of unsigned values", F(7, 4, signed=False), nn.HardSigmoid(slope=F(4, 5))),
     layers("hard sigmoid of coarse values", F(5, -2), nn.HardSigmoid(F(4, 1), slope=F(3, 3))),
     layers("hard sigmoid, no fraction", F(8, 4), nn.HardSigmoid(F(4, 0), slope=F(6, 8))),
+    constants("magnitude", lambda _, x: abs(x), entry=F(6, 2)),
     layers("hard swish", F(8, 4), nn.HardSwish(slope=F(8, 9))),
     layers("hard swish of wide values", F(16, 12), nn.HardSwish(F(12, 8), slope=F(6, 7)), nn.ReLU(), shape=(2, 3)),
     layers("hard swish of unsigned values", F(7, 4, signed=False), nn.HardSwish(F(8, 4), slope=F(4, 5))),

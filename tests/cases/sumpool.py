@@ -9,7 +9,7 @@ import torch
 from creator import FixedPoint, Rounding, nn
 from creator.affine import Affine
 from creator.ops import SumPool
-from tests.cases import Case, GraphCase, sequential
+from tests.cases import Case, GraphCase, constants, sequential
 from tests.graph.chains import chain, rescale
 
 F = FixedPoint
@@ -63,5 +63,10 @@ CASES = [
     sums("zero point at the end of an unsigned format", (4, 5), (2,), entry=Affine(0.1, 15, 4, signed=False), lanes=5),
     sums("zero point and a kernel of one", (4, 3), (1,), entry=Affine(0.1, 15, 4, signed=False)),
     sums("averages between scales", (4, 4, 3), (2, 2), rescale([33221], 17, Affine(0.2, -9, 6)), entry=Affine(0.1, 4, 6)),
+    constants("sum of pixels", lambda _, x: x.sum((2, 3)), (2, 2, 3)),
+    constants("sum of channels and rows, kept", lambda m, x: m.conv(x).sum((1, 2), keepdim=True), (2, 2, 3),
+              lambda: {"conv": nn.Conv2d(2, 3, 1, output=F(6, 3))}),
+    constants("a divisor of one, 1 dimension", lambda m, x: m.pool(x), (2, 4),
+              lambda: {"pool": nn.AvgPool1d(4, divisor_override=1, output=F(8, 2))}),
     sums("wide", (4, 2), (4,), entry=F(40, 3)),
 ]  # fmt: skip

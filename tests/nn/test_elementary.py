@@ -17,6 +17,7 @@ from tests.oracle import code_of
 # Digits for 1 - tanh and exp at the far end of every table, and for tanh(x) - x near zero.
 MP = mpmath.MPContext()
 MP.prec = 400
+SELU = MP.mpf("1.6732632423543772848170429916717"), MP.mpf("1.0507009873554804934193349852946")
 
 
 def soft(x, beta=1.0, threshold=20.0):
@@ -31,12 +32,23 @@ def gaussian_by_tanh(x):
     return x / (1 + MP.exp(-2 * MP.sqrt(2 / MP.pi) * (x + MP.mpf("0.044715") * x**3)))  # (1 + tanh(u)) / 2, without cancelling
 
 
+def shrunk(x):
+    return MP.mpf(x) - MP.tanh(x)
+
+
 TRUTH = {
     "sigmoid": lambda x: 1 / (1 + MP.exp(-x)),
     "tanh": MP.tanh,
     "silu": lambda x: x / (1 + MP.exp(-x)),
     "exp": MP.exp,
     "elu": lambda x: x if x > 0 else MP.expm1(x),
+    "selu": lambda x: SELU[1] * (x if x > 0 else SELU[0] * MP.expm1(x)),
+    "celu": lambda x: x if x > 0 else MP.expm1(x),
+    "log_sigmoid": lambda x: -MP.log1p(MP.exp(-x)),
+    "softsign": lambda x: x / (1 + abs(x)),
+    "tanh_shrink": shrunk,
+    "hard_shrink": lambda x: x if abs(x) > 0.5 else MP.mpf(0),
+    "soft_shrink": lambda x: max(abs(x) - 0.5, 0) * MP.sign(x),
     "softplus": soft,
     "mish": lambda x: x * MP.tanh(MP.log1p(MP.exp(x))),
     "gelu": gaussian,
@@ -47,6 +59,9 @@ TRUTH = {
 }
 LAYERS = {
     "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "silu": nn.SiLU, "exp": nn.Exp, "elu": lambda output: nn.ELU(output=output),
+    "selu": nn.SELU, "celu": lambda output: nn.CELU(output=output), "log_sigmoid": nn.LogSigmoid, "softsign": nn.Softsign,
+    "tanh_shrink": nn.TanhShrink, "hard_shrink": lambda output: nn.HardShrink(output=output),
+    "soft_shrink": lambda output: nn.SoftShrink(output=output),
     "softplus": lambda output: nn.Softplus(output=output), "mish": nn.Mish, "gelu": lambda output: nn.GELU(output=output),
     "gelu_tanh": lambda output: nn.GELU("tanh", output), "hard_sigmoid": nn.HardSigmoid, "hard_swish": nn.HardSwish,
     "leaky_relu": lambda output: nn.LeakyReLU(output=output),
@@ -124,6 +139,13 @@ def test_random_values_are_correctly_rounded(name):
         assert getattr(elementary, name)(x) == truth(name, x), x
 
 
+@pytest.mark.parametrize("alpha", [0.75, -1.5, 3.0])
+def test_a_celu_with_alpha(alpha):
+    for x in (-0.1, -1.0, -30.0, 2.0**-126, -(2.0**-126), -(2.0**-40), 3.0):
+        expected = x if x > 0 else nearest(MP.mpf(alpha) * MP.expm1(MP.mpf(x) / MP.mpf(alpha)))
+        assert elementary.celu(x, alpha) == expected, x
+
+
 def test_infinities_give_the_limits():
     assert [elementary.sigmoid(x) for x in (math.inf, -math.inf)] == [1.0, 0.0]
     assert [elementary.tanh(x) for x in (math.inf, -math.inf)] == [1.0, -1.0]
@@ -131,6 +153,12 @@ def test_infinities_give_the_limits():
     assert elementary.silu(-math.inf) == 0.0
     assert [elementary.exp(x) for x in (math.inf, -math.inf)] == [math.inf, 0.0]
     assert [elementary.elu(x, 0.3) for x in (math.inf, -math.inf)] == [math.inf, -0.3]
+    assert [elementary.selu(x) for x in (math.inf, -math.inf)] == [math.inf, truth("selu", -1e9)]
+    assert [elementary.celu(x, 0.3) for x in (math.inf, -math.inf)] == [math.inf, -0.3]
+    assert [elementary.log_sigmoid(x) for x in (math.inf, -math.inf)] == [0.0, -math.inf]
+    assert [elementary.softsign(x) for x in (math.inf, -math.inf)] == [1.0, -1.0]
+    for name in ("tanh_shrink", "hard_shrink", "soft_shrink"):
+        assert [getattr(elementary, name)(x) for x in (math.inf, -math.inf)] == [math.inf, -math.inf]
     assert [elementary.softplus(x, 2.0) for x in (math.inf, -math.inf)] == [math.inf, 0.0]
     assert [elementary.hard_sigmoid(x) for x in (math.inf, -math.inf)] == [1.0, 0.0]
     for name in ("mish", "gelu", "gelu_tanh", "hard_swish"):

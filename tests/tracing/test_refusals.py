@@ -62,13 +62,16 @@ def custom(forward, where: str, what: str, hint: str = "hint: ") -> None:
         (torch.nn.Conv1d(1, 1, 1), "use creator.nn.Conv1d"),
         (torch.nn.Conv2d(1, 1, 1), "use creator.nn.Conv2d"),
         (torch.nn.Conv3d(1, 1, 1), "creator.nn has Quantize, Linear"),
-        (torch.nn.LSTM(4, 2), "creator.nn has"),
+        (torch.nn.LSTM(4, 2), "networks with recurrence are not translated"),
+        (torch.nn.LayerNorm(4), "use creator.nn.BatchNorm1d"),
+        (torch.nn.LogSoftmax(1), "leave it out, since argmax finds the same"),
         (torch.nn.Sigmoid(), "use creator.nn.Sigmoid"),
         (torch.nn.Tanh(), "use creator.nn.Tanh"),
         (torch.nn.SiLU(), "use creator.nn.SiLU"),
         (torch.nn.BatchNorm1d(4), "use creator.nn.BatchNorm1d"),
         (torch.nn.Softmax(1), "use creator.nn.Softmax"),
-        (torch.nn.CELU(), "creator.nn has"),
+        (torch.nn.CELU(), "use creator.nn.CELU"),
+        (torch.nn.GLU(), "use creator.nn.GLU"),
         (torch.nn.MaxPool3d(2), "creator.nn has"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, torch.nn.Module) else "",
@@ -84,16 +87,17 @@ def test_unsupported_modules(layer: torch.nn.Module, hint: str) -> None:
         (torch.tanh, "tanh", "use creator.nn.Tanh"),
         (torch.nn.functional.silu, "silu", "use creator.nn.SiLU"),
         (torch.exp, "exp", "creator.nn"),
-        (torch.abs, "abs", "creator.nn"),
-        (torch.square, "square", "creator.nn"),
-        (lambda x: x // 2, "floordiv", "creator.nn"),
-        (lambda x: x**2, "pow", "creator.nn"),
+        (torch.sqrt, "sqrt", "use creator.nn.Lookup(torch.sqrt)"),
+        (lambda x: x // 2, "floordiv", "use creator.nn.Quantize"),
+        (lambda x: x**3, "pow", "x * x and x**2 are products"),
         (lambda x: x % 2, "mod", "creator.nn"),
-        (lambda x: x.argmin(1), "argmin", "creator.nn"),
+        (lambda x: x.argmin(1), "argmin", "use (-x).argmax(dim)"),
         (lambda x: x.t(), "t", "creator.nn"),
-        (lambda x: x[:, ::2], "getitem", "step 1"),
-        (lambda x: x[:, [0, 1]], "getitem", "step 1"),
-        (lambda x: x.double(), "double", "creator.nn"),
+        (lambda x: x[:, [0, 1]], "getitem", "use numbers and slices"),
+        (lambda x: x.T, "fc.getattr", "x.transpose(1, 2)"),
+        (lambda x: x.flip(1), "flip", "turn the data"),
+        (lambda x: torch.log_softmax(x, 1), "log_softmax", "leave it out"),
+        (lambda x: x.repeat(1, 2), "repeat", "torch.cat"),
         (lambda x: torch.nn.functional.dropout(x), "dropout", ""),
         (lambda x: torch.nn.functional.linear(x, torch.eye(4)), "linear", ""),
     ],
@@ -195,6 +199,7 @@ def test_a_forward_that_cannot_be_traced() -> None:
 
 def test_a_forward_that_mixes_the_batch() -> None:
     custom(lambda self, x: torch.flatten(self.quantize(x)), "flatten", "mixes the batch", "batch as the first axis")
+    custom(lambda self, x: self.quantize(x).sum(), "sum", "mixes the batch", "name axes of a sample: dim=1")
     custom(lambda self, x: self.quantize(x).view(4, -1), "view", "mixes the batch")
     custom(lambda self, x: self.quantize(x).unsqueeze(0), "unsqueeze", "mixes the batch")
 
