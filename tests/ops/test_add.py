@@ -27,6 +27,7 @@ def types(*formats) -> tuple[TensorType, ...]:
 def test_every_pair_of_codes(sign: int, rounding: Rounding, overflow: Overflow, formats) -> None:
     op = dataclasses.replace(add(F(4, 1), sign, rounding, overflow), low=-6, high=5)
     kinds = types(*formats)
+    assert op.arity == len(kinds)
     assert op.infer(kinds) == TensorType((3,), F(4, 1))
     a, b = (range(fmt.min_code, fmt.max_code + 1) for fmt in formats)
     first, second = np.meshgrid(list(a), list(b), indexing="ij")

@@ -21,6 +21,7 @@ def types(*shapes: tuple[int, ...], fmt: FixedPoint = F(8, 4)) -> tuple[TensorTy
 )
 def test_the_elements_of_the_one_and_then_of_the_other(axis: int, first, second, result) -> None:
     op, kinds = Concatenate(axis), types(first, second)
+    assert op.arity == len(kinds)
     assert op.infer(kinds) == TensorType(result, F(8, 4))
     rng = np.random.default_rng(0)
     a, b = (rng.integers(-128, 128, (5, *shape)) for shape in (first, second))

@@ -142,7 +142,7 @@ def test_lanes_of_one_group_and_of_several() -> None:
     assert taken == [(1, (2, 3), 1), (1, (2, 1), 1), (1, (2, 3), 2), (1, (2, 1), 2), (2, (1, 1), 2)]
     three = layer((3, 2, 9), 6, (1, 2), (2, 1), (1, 1), (0, 1), (0, 0), 3)
     assert [pair[:2] for pair in three.lane_pairs((kind,)) or ()] == [(1, 1), (1, 2), (3, 1), (3, 2), (9, 6)]
-    assert two.ring(kind, Lanes(2, 1)).beats == 2
+    assert [two.ring(kind, Lanes(n, 1)).beats for n in (1, 2)] == [4, 2]
     assert two.ring(kind, Lanes(2, 1)).window == Window((3, 5), 4, (2, 2), (1, 1), (1, 1), (0, 0), (0, 0))
 
 

@@ -26,6 +26,7 @@ def types(*formats) -> tuple[TensorType, ...]:
 def test_every_pair_of_codes(rounding: Rounding, overflow: Overflow, formats) -> None:
     op = dataclasses.replace(multiply(F(5, 2), rounding, overflow), low=-14, high=11)
     kinds = types(*formats)
+    assert op.arity == len(kinds)
     assert op.infer(kinds) == TensorType((2,), F(5, 2))
     first, second = np.meshgrid(*(range(fmt.min_code, fmt.max_code + 1) for fmt in formats), indexing="ij")
     values = first.reshape(-1, 1).repeat(2, 1), second.reshape(-1, 1).repeat(2, 1)
