@@ -81,6 +81,11 @@ def test_timing(shape: tuple[int, ...], lanes: int, entries: int, timing: Timing
     assert Softmax(np.ones(entries, dtype=np.int64), U8).timing((TensorType(shape, F(12, 4)),), Lanes(lanes, lanes)) == timing
 
 
+def test_the_finest_results() -> None:
+    for fmt in (F(31, 30, signed=False), F(1, 0, signed=False)):
+        assert Softmax(np.array([4, 1]), fmt).infer((TensorType((10,), IN),)).format == fmt
+
+
 def test_the_largest_division() -> None:
     """44 bits of a sum and 17 of the quotient are 61."""
     table, row = np.array([2**40, 1], dtype=np.int64), TensorType((10,), IN)

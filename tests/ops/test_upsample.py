@@ -43,7 +43,7 @@ def test_refusals(shape, factors, message) -> None:
 
 
 def test_the_interval_is_that_of_the_result() -> None:
-    kinds = (TensorType((3, 4, 6), IN),)
+    kinds = (TensorType((3, 4, 10), IN),)
     op = Upsample((2, 3))
-    assert op.timing(kinds, Lanes(2)).interval == 6 * 12 * 3
-    assert op.lane_choices(kinds, op.infer(kinds)) == ([1, 2, 3, 6], None)
+    assert op.timing(kinds, Lanes(2)).interval == 6 * 12 * 5
+    assert op.lane_choices(kinds, op.infer(kinds)) == ([1, 2, 5, 10], None)
