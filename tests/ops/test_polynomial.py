@@ -39,6 +39,7 @@ def test_every_code_and_the_bounds(rounding: Rounding, entry: FixedPoint, widths
 def test_the_values_of_each_step_are_those_of_horners_rule() -> None:
     kind = TensorType((2,), ENTRY)
     first, second, last = OP.steps(kind)
+    assert not OP.coefficients.flags.writeable
     for pattern in range(64):
         c0, c1, c2 = OP.coefficients[pattern // 8].tolist()
         offset = pattern % 8 - 4

@@ -110,4 +110,5 @@ def test_signed_digits_add_up_and_have_no_neighbours() -> None:
 
 def test_equal_slopes_are_one() -> None:
     assert slope([3, 3, 3], 2, SIGNED).distinct == (3,)
+    assert not slope([3, 3, 3], 2, SIGNED).slopes.flags.writeable
     assert slope([3, 3, 2], 2, SIGNED).distinct == (3, 3, 2)

@@ -81,6 +81,19 @@ def test_timing(shape: tuple[int, ...], lanes: int, entries: int, timing: Timing
     assert Softmax(np.ones(entries, dtype=np.int64), U8).timing((TensorType(shape, F(12, 4)),), Lanes(lanes, lanes)) == timing
 
 
+def test_widths_and_bounds() -> None:
+    op, rows = Softmax(np.array([5, 3, 0]), F(9, 8, signed=False)), TensorType((3, 10), IN)
+    assert not op.table.flags.writeable
+    assert op.infer((rows,)) == TensorType((3, 10), F(9, 8, signed=False))
+    assert (op.entry_bits, op.sum_bits(rows), op.quotient_bits) == (3, 6, 9)
+    assert op.interval((rows,), (Interval(0, 1),)) == (0, 256)
+    assert Softmax(op.table, U8).interval((rows,), (Interval(0, 1),)) == (0, 255)
+    assert op.reached(rows) == 3
+    longest = Softmax(np.ones(4096, dtype=np.int64), U8)
+    assert longest.infer((rows,)) == TensorType((3, 10), U8)
+    assert (longest.reached(rows), longest.reached(TensorType((3,), F(13, 0)))) == (16, 4096)
+
+
 def test_the_finest_results() -> None:
     for fmt in (F(31, 30, signed=False), F(1, 0, signed=False)):
         assert Softmax(np.array([4, 1]), fmt).infer((TensorType((10,), IN),)).format == fmt

@@ -17,6 +17,7 @@ def test_the_count_of_thresholds_that_are_reached(rows: list[list[int]]) -> None
     op, kind = Threshold(np.array(rows)), TensorType((2, 3), IN)
     x = np.random.default_rng(1).integers(-8, 8, (100, 2, 3))
     y = op.run((kind,), (x,))
+    assert not op.thresholds.flags.writeable
     flat = [sum(code >= t for t in rows[i % len(rows)]) for i, code in enumerate(x.ravel().tolist())]
     assert y.ravel().tolist() == flat
     assert op.infer((kind,)) == TensorType((2, 3), F(len(rows[0]).bit_length(), 0, signed=False))
@@ -33,6 +34,8 @@ def test_the_count_of_thresholds_that_are_reached(rows: list[list[int]]) -> None
         ([[0] * 257], "thresholds of shape .1, 257. do not fit"),
         ([[9]], "a threshold lies outside -8 ... 8"),
         ([[-9]], "a threshold lies outside -8 ... 8"),
+        ([[-9, 0]], "a threshold lies outside -8 ... 8"),
+        ([[0, 9]], "a threshold lies outside -8 ... 8"),
     ],
 )
 def test_what_does_not_fit_is_refused(thresholds: list, message: str) -> None:

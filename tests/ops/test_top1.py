@@ -51,6 +51,19 @@ def test_the_first_of_the_largest() -> None:
     assert Top1().run((kind,), (x,)).tolist() == [[3, 2], [-1, 0], [-1, 6]]
 
 
+def test_bounds() -> None:
+    kind = TensorType((2, 3, 10), F(8, 4))
+    assert Top1().interval((kind,), (Interval(-5, 7),)) == (-5, 9 << 4)
+    assert Top1().interval((kind,), (Interval(3, 200),)) == (0, 200)
+    assert Top1().interval((TensorType((10,), F(8, -3)),), (Interval(-5, 7),)) == (-5 << 3, 7 << 3)
+
+
+def test_52_bits_are_not_too_many() -> None:
+    assert Top1().infer((TensorType((3,), F(52, 4)),)).format == F(52, 4)
+    with pytest.raises(CreatorError, match="take 53 bits, more than 52"):
+        Top1().infer((TensorType((3,), F(52, -1)),))
+
+
 def test_lanes_give_both_in_one_beat() -> None:
     assert Top1().results((TensorType((7,), F(8, 4)),), 3) == 2
     assert Top1().results((TensorType((3, 4), F(8, 4)),), 8) == 4
