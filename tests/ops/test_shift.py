@@ -27,3 +27,7 @@ def test_what_is_refused() -> None:
         Shift(1).infer((TensorType((3,), Affine(0.3)),))
     with pytest.raises(CreatorError, match="its result has 127 fractional bits"):
         Shift(-3).infer((TensorType((3,), FixedPoint(8, 124)),))
+    with pytest.raises(CreatorError, match="its result has -127 fractional bits"):
+        Shift(3).infer((TensorType((3,), FixedPoint(8, -124)),))
+    for sign in (1, -1):
+        assert Shift(-2 * sign).infer((TensorType((3,), FixedPoint(8, 124 * sign)),)).format == FixedPoint(8, 126 * sign)

@@ -58,6 +58,12 @@ def test_timing(thresholds: list, lanes: int, timing: Timing) -> None:
     assert Threshold(np.array(thresholds)).timing((TensorType((2, 3), IN),), Lanes(lanes)) == timing
 
 
+def test_as_many_as_there_can_be() -> None:
+    op, kind = Threshold(np.arange(256)[None]), TensorType((3,), F(9, 0))
+    assert op.infer((kind,)) == TensorType((3,), F(9, 0, signed=False))
+    assert op.run((kind,), (np.array([[-1, 0, 255]]),)).tolist() == [[0, 1, 256]]
+
+
 def test_a_deep_memory_takes_two_stages_more() -> None:
     op, kind = Threshold(np.arange(1100)[:, None]), TensorType((1100,), F(12, 0))
     assert op.timing((kind,), Lanes()) == Timing(1100, 2 + 2 + 1)

@@ -53,6 +53,7 @@ def test_the_first_of_the_largest() -> None:
 
 def test_bounds() -> None:
     kind = TensorType((2, 3, 10), F(8, 4))
+    assert Top1().infer((kind,)) == TensorType((2, 3, 2), F(9, 4))
     assert Top1().interval((kind,), (Interval(-5, 7),)) == (-5, 9 << 4)
     assert Top1().interval((kind,), (Interval(3, 200),)) == (0, 200)
     assert Top1().interval((TensorType((10,), F(8, -3)),), (Interval(-5, 7),)) == (-5 << 3, 7 << 3)
