@@ -23,9 +23,12 @@ import torch
 from tests.mutation.verdict import KILLED, REFUSED, SURVIVED, Verdict
 
 ROOT = Path(__file__).parents[2]
-TIME_LIMIT, OWN_LIMIT = 300, 60
-"""Seconds of processor time, which other processes do not take, for all tests and for a file's own, which take 7 at most; by
-the clock a hundred times as many."""
+LONGER, LEAST_LIMIT = 10, 10
+"""How many times as long as without a fault tests may take, and the seconds that they always have: of processor time, which
+other processes do not take. By the clock a hundred times as many."""
+
+NO_LIMIT = 10_000
+"""For tests of which it is not known how long they take."""
 
 LOADED = (hypothesis, torch)
 """What takes long to import, and knows nothing of creator."""
@@ -108,12 +111,12 @@ class Software:
         gc.collect()
         gc.freeze()  # what is there already need not be looked at in the forks
         self.output = scratch / "pytest.txt"
-        self.sound: set[tuple[str, ...]] = set()
+        self.limits: dict[tuple[str, ...], int] = {}
 
     def judge(self, file: str, text: str, thorough: bool = False, brief: bool = False) -> Verdict:
         """What becomes of the repository's ``file`` when its content is ``text``; ``brief``: its own tests alone."""
         self.require(file)
-        verdict = self.tests(file, text, OWN[file], limit=OWN_LIMIT)
+        verdict = self.tests(file, text, OWN[file])
         if verdict.status == SURVIVED and not brief:
             verdict = self.tests(file, text, ALL)
         if verdict.status == SURVIVED and thorough:
@@ -121,17 +124,20 @@ class Software:
         return verdict
 
     def require(self, file: str) -> None:
-        """Stops everything if a test fails without a fault: it would find any mutant."""
+        """Stops everything if a test fails without a fault: it would find any mutant. Notes how long tests take."""
         for tests in (OWN[file], ALL):
-            if tuple(tests) in self.sound:
+            if tuple(tests) in self.limits:
                 continue
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
             verdict = self.tests(file, (ROOT / file).read_text(), tests)
             if verdict.status != SURVIVED:
                 raise AssertionError(f"the tests of {file} fail without any fault: {verdict.by} {verdict.why}")
-            self.sound.add(tuple(tests))
+            seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+            self.limits[tuple(tests)] = max(LEAST_LIMIT, round(LONGER * seconds))
 
-    def tests(self, file: str, text: str, tests: list[str], only: str = QUICK, limit: int = TIME_LIMIT) -> Verdict:
-        """What some tests, of those that ``only`` chooses, say of it in so many seconds of processor time."""
+    def tests(self, file: str, text: str, tests: list[str], only: str = QUICK) -> Verdict:
+        """What some tests, of those that ``only`` chooses, say of it."""
+        limit = self.limits.get(tuple(tests), NO_LIMIT)
         child = os.fork()
         if child == 0:
             there = [str(ROOT / name) for name in tests if (ROOT / name.split("::")[0]).exists()]

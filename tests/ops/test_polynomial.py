@@ -53,6 +53,23 @@ def test_the_values_of_each_step_are_those_of_horners_rule() -> None:
         assert values.min() < -(2 ** (bits - 2)) or values.max() >= 2 ** (bits - 2)
 
 
+def test_what_just_fits() -> None:
+    assert OP.infer((TensorType((2,), F(4, 0)),)) == TensorType((2,), F(6, 1))
+    assert OP.infer((TensorType((2,), F(20, 0)),)) == TensorType((2,), F(6, 1))
+    for fracs in ((4, 4, 4), (0, 0, 48)):
+        assert dataclasses.replace(OP, fracs=fracs).infer((TensorType((2,), ENTRY),)) == TensorType((2,), F(6, 1))
+
+
+def test_wide_values_are_multiplied_in_parts() -> None:
+    kind = TensorType((2,), F(16, 0))
+    assert [OP.offset_bits(TensorType((2,), fmt)) for fmt in (ENTRY, F(16, 0))] == [3, 13]
+    for bits, parts in ((2, 1), (18, 1), (19, 2), (35, 2)):
+        op = polynomial(16, 8, (3, bits), F(8, 0))
+        assert op.step_bits(kind)[0] == bits
+        assert (op.parts(kind, 0), op.step_stages(kind, 0)) == ((parts, 1), 1 + parts)
+    assert polynomial(20, 2, (3, 21), F(8, 0)).parts(TensorType((2,), F(20, 0)), 0) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("op", "entry", "message"),
     [
