@@ -184,6 +184,12 @@ BUGS = (
     ),
     Bug("queue before a join: a reset leaves beats", "vhdl/creator_stream_fifo.vhd", "        filled      <= '0';\n", ""),
     Bug(
+        "deep queue before a join: a beat that was stopped goes twice",
+        "vhdl/creator_deep_fifo.vhd",
+        "enable and given;",
+        "given;",
+    ),
+    Bug(
         "join: a beat of one operand alone",
         "templates/join_pipeline.vhd.j2",
         "b_ready   <= enable and a_valid;",

@@ -56,7 +56,9 @@ LIBRARY = (
     "creator_stream_fork",
     "creator_stream_queue",
     "creator_stream_register",
+    "creator_deep_fifo",
 )
+"""The static entities, each after those that it uses."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,8 @@ class _Renderer:
         self.logic_roms: list[str] = []
 
     def design(self) -> Design:
-        for stem in sorted(self._library()):
+        used = self._library()
+        for stem in (stem for stem in LIBRARY if stem in used):
             self._source(stem, (resource_folder("vhdl") / f"{stem}.vhd").read_text())
         intervals = self.plan.graph.intervals
         cores, adapters = [], []
@@ -243,8 +246,8 @@ class _Renderer:
             used |= (
                 {"creator_stream_register"} if any(feed.registered for feed in core.feeds) or len(core.sweeps) > 1 else set()
             )
-            used |= {"creator_stream_fifo"} if any(feed.words for feed in core.feeds) else set()
-            used |= {"creator_stream_queue"} if core.queues else set()
+            used |= {"creator_deep_fifo" if feed.deep else "creator_stream_fifo" for feed in core.feeds if feed.words}
+            used |= {"creator_stream_queue"} if core.queues or any(feed.deep for feed in core.feeds) else set()
         used |= {"creator_stream_fork"} if any(len(places) > 1 for places in self.plan.readers.values()) else set()
         return used
 

@@ -146,7 +146,13 @@ class Wiring:
             add("cut", Identifier("creator_stream_register"), [("data_bits", bits)], bits, feed.stream_lanes)
         if feed.words:
             generics = [("data_bits", bits), ("words", feed.words), ("address_bits", address_bits(feed.words))]
-            add("fifo", Identifier("creator_stream_fifo"), generics, bits, feed.stream_lanes)
+            add(
+                "fifo",
+                Identifier("creator_deep_fifo" if feed.deep else "creator_stream_fifo"),
+                generics,
+                bits,
+                feed.stream_lanes,
+            )
         if adapter:
             add("beats", adapter, [], feed.type.format.total_bits * feed.lanes, feed.lanes)
         return Inlet(letter, parts[-1].name if parts else source, tuple(parts))

@@ -18,7 +18,7 @@ def core_parts(core: Core, intervals: Sequence[Interval], family: Family) -> Par
         if feed.registered:
             parts.stream_register(feed.stream_bits)
         if feed.words:
-            parts.fifo(feed.words, feed.stream_bits + 1)
+            parts.fifo(feed.words, feed.stream_bits + 1, feed.deep)
         if feed.adapter:
             parts.adapter(feed.adapter, feed.type.format.total_bits)
     add_cores(parts, core.node.op, core.input_types, tuple(intervals), core.lanes)

@@ -14,9 +14,6 @@ from creator.schedule.parts import Area
 from creator.schedule.plan import Core, Plan
 from creator.targets.family import ECP5, Family
 
-NEAR_WORDS = 128
-"""A queue of more is a block RAM on ECP5."""
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -97,9 +94,7 @@ class Estimate:
     @property
     def clock_mhz(self) -> int:
         """The clock that networks of this size have reached; 0 if that is not known."""
-        # A longer queue is a block RAM, whose output no register of its own takes.
-        queues = any(feed.words > NEAR_WORDS for core in self.plan.cores for feed in core.feeds)
-        return 0 if queues or self.total.dsps > self.family.clock_dsps else self.family.clock_mhz
+        return 0 if self.total.dsps > self.family.clock_dsps else self.family.clock_mhz
 
     def _clock(self) -> str:
         mhz = self.clock_mhz

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from creator.schedule.fifos import ShortFifo
 from creator.schedule.lines import LONG
-from creator.schedule.links import Fifo
 from creator.schedule.movement import Part
 from creator.schedule.plan import Plan
 from creator.schedule.timeline import PAST, Streams
@@ -30,7 +30,7 @@ class _Regions:
             for source in before:
                 if not _is_endless(source) and self.of(source) is not self.of(part):
                     self._above[self.of(source)] = self.of(part)
-        self.queues = [(source, self.of(source), self.of(part)) for part, source in endless if isinstance(source, Fifo)]
+        self.queues = [(source, self.of(source), self.of(part)) for part, source in endless if isinstance(source, ShortFifo)]
         self.members: dict[Part, list[Part]] = defaultdict(list)
         for part, _ in streams.wiring:
             self.members[self.of(part)].append(part)
@@ -70,7 +70,7 @@ class _Regions:
 
 
 def _is_endless(part: Part) -> bool:
-    return isinstance(part, Fifo) and part.words >= LONG
+    return isinstance(part, ShortFifo) and part.words >= LONG
 
 
 def lasting(plan: Plan, pace: int) -> tuple[Streams | None, int]:

@@ -118,14 +118,23 @@ class Parts:
         self.luts["choose"] += bits + 1
         self.ffs["held"] += 2 * (bits + 2)
 
-    def fifo(self, words: int, bits: int) -> None:
-        """A queue with a memory of so many words."""
+    def fifo(self, words: int, bits: int, deep: bool) -> None:
+        """A queue with a memory of so many words; a deep one has the queue of a wide core behind it."""
         counters = 3 * address_bits(words) + 1
         self.luts["stream"] += 1
         self.luts["counter"] += counters
         self.ffs["control"] += counters + 4
-        self.ffs["round"] += bits
         self.ram(1 << address_bits(words), bits)
+        if deep:
+            self.queue(bits)
+        else:
+            self.ffs["round"] += bits
+
+    def queue(self, bits: int) -> None:
+        """The queue of eight beats, of ``bits`` bits with the mark of the last one."""
+        self.luts["queue"] += 1
+        self.ram(8, bits, register="round")
+        self.ffs["control"] += 14
 
     def fork(self, branches: int) -> None:
         """What hands a stream to several readers."""

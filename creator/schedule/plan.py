@@ -14,6 +14,9 @@ from creator.graph.order import input_order, output_order
 from creator.ops import Conv, Lanes, Linear, Microscale, Permute, Softmax, TensorType, Timing, beats
 from creator.ops.axis import Axis
 
+NEAR_WORDS = 128
+"""Words: a longer queue is worth block RAM."""
+
 
 @dataclass(frozen=True)
 class Adapter:
@@ -86,9 +89,15 @@ class Feed:
         return self.adapter.input if self.adapter else self.lanes
 
     @property
+    def deep(self) -> bool:
+        """Whether the queue is one whose memory is worth a block RAM: registers that fit in it stand behind it."""
+        return self.words > NEAR_WORDS
+
+    @property
     def depth(self) -> int:
-        """Beats that the queue holds: those of its memory, and of two registers behind it."""
-        return self.words + 2 if self.words else 0
+        """Beats that the queue holds in any case: those of its memory, and of what stands behind it."""
+        behind = 6 if self.deep else 2
+        return self.words + behind if self.words else 0
 
     @property
     def stream_bits(self) -> int:

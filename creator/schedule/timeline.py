@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from creator.ops import ArgMax, Concatenate, Conv, Linear, Microscale, Permute, Slice, Softmax, Top1, beats, microscale
 from creator.ops.argmax import Comparison
+from creator.schedule.fifos import Fifo, fifo
 from creator.schedule.lines import Line, QueuedLine
-from creator.schedule.links import End, Fifo, Fork, Regrouping, Relay, StreamRegister, Together, Turns
+from creator.schedule.links import End, Fork, Regrouping, Relay, StreamRegister, Together, Turns
 from creator.schedule.movement import Desk, Part, Pipeline, Sieve, stored_core, window_core
 from creator.schedule.plan import Core, Feed, Plan
 from creator.schedule.sweeps import moves_of
@@ -24,7 +25,7 @@ PAST = 4
 def feed_parts(feed: Feed) -> list[Part]:
     """What stands between a stream and a core, in the order of the data."""
     parts: list[Part] = [StreamRegister()] if feed.registered else []
-    parts += [Fifo(feed.words)] if feed.words else []
+    parts += [fifo(feed.words)] if feed.words else []
     return [*parts, Regrouping(feed.adapter)] if feed.adapter else parts
 
 
@@ -143,8 +144,8 @@ class Streams:
         self.next = cycle
         self.frames += 1
         assert self._end.count == self.frames * self.each_out, "the network hangs"
-        for fifo in self.fifos.values():
-            fifo.settle()
+        for queue in self.fifos.values():
+            queue.settle()
         return self._end.last
 
     def state(self, now: int) -> tuple[tuple[int, ...], ...]:

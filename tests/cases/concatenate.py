@@ -51,6 +51,7 @@ def scaled() -> torch.nn.Module:
 
 CASES = [
     case("a value with itself", 0),
+    case("so much of a value with itself that it waits in block RAM", 0, shape=(140,)),
     case("with a layer behind", 0, (), (linear(4, 3),)),
     case("with a layer in front", 0, (linear(4, 3),), ()),
     case("of tables", 0, (table(),), (table(F(7, 6)), Clamp(0, 63)), shape=(3,)),

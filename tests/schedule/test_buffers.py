@@ -98,7 +98,7 @@ def test_queues_make_nothing_slower(case) -> None:
         plan,
         cores=tuple(
             dataclasses.replace(
-                core, feeds=tuple(dataclasses.replace(feed, words=1 << 12, registered=False) for feed in core.feeds)
+                core, feeds=tuple(dataclasses.replace(feed, words=1 << 9, registered=False) for feed in core.feeds)
             )
             if len(core.feeds) > 1
             else core

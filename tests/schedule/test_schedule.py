@@ -15,7 +15,6 @@ from creator.graph import Graph, Node
 from creator.graph.vectors import check_vectors
 from creator.ops import Clamp, Lanes, Permute, Reshape, TensorType, Timing
 from creator.schedule import estimate_plan, schedule
-from creator.schedule.buffers import with_words
 from tests.graph.chains import IN, chain, linear, of_everything, quantize, rescale, table
 from tests.graph.ends import of_ends
 
@@ -145,8 +144,6 @@ def test_a_clock_is_given_only_as_far_as_it_was_measured() -> None:
     assert estimate_plan(schedule(graph, lanes={"layer.0": (12, 8)})).clock_mhz == 150
     assert estimate_plan(schedule(graph, lanes={"layer.0": (13, 8)})).clock_mhz == 0
     assert "clock" not in estimate_plan(schedule(graph, lanes={"layer.0": (13, 8)})).text()
-    for words, clock in ((128, 150), (129, 0)):
-        assert estimate_plan(with_words(schedule(graph), {(0, 0): words})).clock_mhz == clock
 
 
 @pytest.mark.parametrize("path", ["a\nb", "a\r\nb\u2028c", "\ud800"], ids=ascii)

@@ -52,9 +52,7 @@ def multiplying_cost(parts: Parts, array: MacArray) -> None:
     rounding = Rounding.FLOOR if op.offset else op.rounding
     parts.requantizer(lanes.output, sum_bits, op.dropped, op.output, rounding, saturates=True)
     if op.wide(lanes):
-        parts.luts["queue"] += 1
-        parts.ram(8, lanes.output * op.output.total_bits + 1, register="round")
-        parts.ffs["control"] += 14
+        parts.queue(lanes.output * op.output.total_bits + 1)
 
 
 def _products(parts: Parts, array: MacArray) -> None:

@@ -272,37 +272,6 @@ class Regrouping(Part):
         return LONG
 
 
-class Fifo(Part):
-    """A queue: ``words`` beats in a memory, which is read into two registers behind it.
-
-    ``most`` is the number of words that would have been enough so far.
-    """
-
-    def __init__(self, words: int) -> None:
-        self.words, self.held = words, 0
-        self.fetched = self.full = False
-        self.most = 0
-
-    def ready(self, out_ready: bool) -> bool:
-        return not self.full
-
-    def clock(self, arrives: bool, out_ready: bool) -> None:
-        gives = out_ready or not self.valid
-        reads = gives or not self.fetched
-        self.most = max(self.most, self.held + 1) if arrives else self.most
-        fetched = self.held > 0
-        if gives:
-            self.valid = self.fetched
-        if reads:
-            self.fetched = fetched
-        self.held += arrives - (reads and fetched)
-        self.full = self.held == self.words
-
-    def quiet(self) -> int:
-        moves = (self.fetched and not self.valid) or (self.held > 0 and not self.fetched)
-        return 0 if moves or self.full != (self.held == self.words) else LONG
-
-
 class Together(Pipeline):
     """A pipeline that takes a beat of every stream in the same cycle."""
 

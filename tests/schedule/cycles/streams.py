@@ -11,10 +11,10 @@ from typing import Any
 
 from creator.ops import ArgMax, Concatenate, Conv, Linear, Microscale, Permute, Slice, Softmax, Top1, beats, microscale
 from creator.ops.argmax import Comparison
-from creator.schedule.plan import Core, Feed, Plan
+from creator.schedule.plan import NEAR_WORDS, Core, Feed, Plan
+from tests.schedule.cycles.fifos import DeepFifo, Fifo
 from tests.schedule.cycles.movement import (
     LONG,
-    Fifo,
     Part,
     Pipeline,
     Queue,
@@ -32,7 +32,7 @@ from tests.schedule.cycles.sweeps import moves_of
 def feed_parts(feed: Feed) -> list[Part]:
     """What stands between a stream and a core, in the order of the data."""
     parts: list[Part] = [StreamRegister()] if feed.registered else []
-    parts += [Fifo(feed.words)] if feed.words else []
+    parts += [(DeepFifo if NEAR_WORDS < feed.words < LONG else Fifo)(feed.words)] if feed.words else []
     return [*parts, Regrouping(feed.adapter)] if feed.adapter else parts
 
 
@@ -93,7 +93,7 @@ class Streams:
 
     def __init__(self, plan: Plan) -> None:
         self.elements: list[_Element] = []
-        self.fifos: dict[tuple[int, int], Fifo] = {}
+        self.fifos: dict[tuple[int, int], Fifo | DeepFifo] = {}
         self.count, self.place, self.accepts = 1, 0, True
         branches: dict[tuple[int, int], int] = {}
         self._fork(plan.readers[plan.graph.input], 0, branches)
@@ -103,7 +103,7 @@ class Streams:
                 stream = branches[index, operand]
                 for part in feed_parts(feed):
                     stream = self._add(part, [stream])
-                    if isinstance(part, Fifo):
+                    if isinstance(part, (Fifo, DeepFifo)):
                         self.fifos[index, operand] = part
                 ins.append(stream)
             for part in core_parts(core):
