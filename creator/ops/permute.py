@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +16,8 @@ class Permute(Op):
     """``x.transpose(axes)``: axis i of the result is axis ``axes[i]`` of the input.
 
     At the network's input or output it is the order in which the stream carries a sample's elements, and needs no hardware.
-    Elsewhere its core stores a whole frame, two of them in turn, and reads it in the other order, an element a cycle.
+    Elsewhere its core stores a frame, two of them in turn, and reads it in the other order, an element a cycle. The first axes
+    that stay where they are, are turns of that: what is stored is a block, the elements of an index of those axes.
 
     Args:
         axes: each axis of a sample, without the batch, once.
@@ -37,9 +39,15 @@ class Permute(Op):
     def run(self, inputs: tuple[TensorType, ...], values: tuple[IntArray, ...]) -> IntArray:
         return values[0].transpose(0, *(axis + 1 for axis in self.axes))
 
+    def block(self, x: TensorType) -> int:
+        """Elements of a block, a whole frame or a part of it that repeats."""
+        if moves_nothing(self.axes, x.shape):
+            return x.size
+        return math.prod(x.shape[min(place for place, axis in enumerate(self.axes) if place != axis) :])
+
     def timing(self, inputs: tuple[TensorType, ...], lanes: Lanes) -> Timing:
-        # A frame is stored; then a read, and its register.
-        return Timing(inputs[0].size, delay=inputs[0].size + 2)
+        # A block is stored; then a read, and its register.
+        return Timing(inputs[0].size, delay=self.block(inputs[0]) + 2)
 
     def lane_choices(self, inputs: tuple[TensorType, ...], result: TensorType) -> tuple[range | list[int], None]:
         return [1], None

@@ -53,6 +53,8 @@ CASES = [
             (nn.ChannelShuffle, 2, (6, 6), (2, 2, 2)),
         )
     ),
+    GraphCase("rows of their own", lambda: between((0, 2, 1), (3, 2, 4))),
+    GraphCase("two rows of two axes", lambda: between((0, 1, 3, 2), (1, 2, 3, 2))),
     GraphCase("two axes", lambda: between((1, 0), (3, 4))),
     GraphCase("two elements", lambda: between((1, 0, 2), (2, 1, 1))),
     GraphCase("three axes", lambda: between((2, 0, 1), (3, 2, 4))),

@@ -45,3 +45,20 @@ def test_bounds_lanes_and_cycles() -> None:
 def test_what_does_not_name_each_axis_once_is_refused(axes: tuple[int, ...]) -> None:
     with pytest.raises(CreatorError, match=r"are not those of shape \(3, 4\)"):
         Permute(axes).infer((TensorType((3, 4), F(8, 4)),))
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "block"),
+    [((1, 0), (3, 4), 12), ((0, 2, 1), (3, 2, 4), 8), ((0, 1, 3, 2), (2, 3, 2, 5), 10), ((0, 2, 1, 3), (2, 3, 2, 5), 30),
+     ((2, 0, 1), (2, 3, 4), 24), ((0, 2, 1), (3, 1, 1), 3), ((0, 1), (3, 4), 12)],
+    ids=str,
+)  # fmt: skip
+def test_axes_before_the_first_that_moves_are_turns_of_a_block(
+    axes: tuple[int, ...], shape: tuple[int, ...], block: int
+) -> None:
+    op, kind = Permute(axes), TensorType(shape, F(8, 4))
+    assert op.block(kind) == block
+    assert op.timing((kind,), Lanes()) == Timing(kind.size, block + 2)
+    parts = np.arange(kind.size).reshape(-1, block)
+    moved = op.run((kind,), (parts.reshape(1, *shape),)).reshape(-1, block)
+    assert (np.sort(moved, axis=1) == parts).all()  # no element leaves its block

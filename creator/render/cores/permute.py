@@ -29,12 +29,13 @@ class Axis:
 def render_permute(files: CoreFiles, op: Permute) -> None:
     """Renders the core's entity."""
     x = files.core.input_type
-    bits = address_bits(x.size)
+    block = op.block(x)
+    bits = address_bits(block)
     loops: list[Axis] = []
     covered = 0  # from the first element of the inner loops to their last
     for axis in reversed(op.axes):
         count, stride = x.shape[axis], math.prod(x.shape[axis + 1 :])
-        if count > 1:
+        if count > 1 and stride < block:
             name, distance = Identifier(f"axis_{axis}"), Bits((stride - covered) % (1 << bits), bits)
             loops.append(Axis(name, count, _flags(loops), distance))
             covered += (count - 1) * stride
@@ -42,6 +43,9 @@ def render_permute(files: CoreFiles, op: Permute) -> None:
         {
             "input_shape": Comment(" x ".join(map(str, x.shape))),
             "output_shape": Comment(" x ".join(map(str, files.core.node.type.shape))),
+            "block": block,
+            "blocks": x.size // block,
+            "block_bits": address_bits(max(2, x.size // block)),
             "index_bits": bits,
             "loops": loops,
             "all_ends": _flags(loops),

@@ -43,9 +43,10 @@ def conv_cost(parts: Parts, op: Conv, x: TensorType, interval: Interval, lanes: 
 
 
 def permute_cost(parts: Parts, op: Permute, x: TensorType, interval: Interval, lanes: Lanes) -> None:
-    """An exchange of axes inside the network: two frames, and a counter for each axis."""
-    place = address_bits(x.size)
-    loops = sum(address_bits(n) for n in x.shape if n > 1)
+    """An exchange of axes inside the network: two blocks, a counter for each axis, and one of blocks."""
+    place, blocks = address_bits(op.block(x)), x.size // op.block(x)
+    inner = x.shape if blocks == 1 else x.shape[next(at for at, axis in enumerate(op.axes) if at != axis) :]
+    loops = sum(address_bits(n) for n in (*inner, blocks) if n > 1)
     parts.luts["core"] += 1
     parts.luts["counter"] += place + loops
     parts.luts["add"] += place

@@ -42,7 +42,7 @@ def core_parts(core: Core) -> list[Part]:
     if isinstance(op, Linear):
         return [_linear_part(core, op)]
     if isinstance(op, Permute):
-        return [StoredCore(core.input_type.size, 1, 2, rigid=False, row=1)]
+        return [StoredCore(op.block(core.input_type), 1, 2, rigid=False, row=1)]
     if core.sweeps:
         return [part for axis in core.sweeps for part in (StreamRegister(), moves_of(axis))][1:]
     if isinstance(op, Microscale):
