@@ -98,8 +98,10 @@ def test_what_does_not_fit_is_refused(op: Polynomial, entry: FixedPoint, message
 def test_values_of_more_than_52_bits_are_refused() -> None:
     kind = (TensorType((2,), F(16, 0)),)
     polynomial(16, 4, (28, 20), F(16, 0)).interval(kind, (Interval(0, 1),))
-    with pytest.raises(CreatorError, match="values need more than 52 bits"):
-        polynomial(16, 4, (40, 20), F(16, 0)).interval(kind, (Interval(0, 1),))
+    polynomial(16, 4, (24, 20, 20), F(16, 0)).interval(kind, (Interval(0, 1),))
+    for widths in ((40, 20), (28, 20, 20)):
+        with pytest.raises(CreatorError, match="values need more than 52 bits"):
+            polynomial(16, 4, widths, F(16, 0)).interval(kind, (Interval(0, 1),))
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,15 @@ def test_signed_digits_add_up_and_have_no_neighbours() -> None:
         assert len(digits) <= bin(abs(value)).count("1")
 
 
+def test_the_bounds_of_one_slope() -> None:
+    assert slope([3], 0, SIGNED).exact(Interval(-8, -2)) == (-24, -6)
+    assert slope([-3], 0, SIGNED).exact(Interval(-8, -2)) == (6, 24)
+    assert slope([3], 1, SIGNED).exact(Interval(-8, 5)) == (-24, 10)
+    assert slope([-3], 1, SIGNED).exact(Interval(-8, -1)) == (3, 24)
+    assert slope([3], 1, SIGNED).exact(Interval(2, 5)) == (4, 10)
+    assert slope([3], 1, SIGNED, everywhere=1, offset=1).exact(Interval(-8, 5)) == (-23, 16)
+
+
 def test_equal_slopes_are_one() -> None:
     assert slope([3, 3, 3], 2, SIGNED).distinct == (3,)
     assert not slope([3, 3, 3], 2, SIGNED).slopes.flags.writeable
