@@ -88,7 +88,12 @@ def _brought(
     kinds = tuple(builder.type_of(value.name) for value in values)
     if any(isinstance(fmt, Affine) for fmt in (change.output_format, *(kind.format for kind in kinds))):
         _check_known(module, tuple(kind.format for kind in kinds))
-        made = [change_from(change, kind.format) for kind in kinds]
+        # Where neither has an arbitrary scale, eval mode rounds as everywhere else.
+        scaled = [isinstance(change.output_format, Affine) or isinstance(kind.format, Affine) for kind in kinds]
+        made = [
+            change_from(change, kind.format) if rescales else quantize_op(change, Context(kind))
+            for kind, rescales in zip(kinds, scaled, strict=True)
+        ]
     else:
         made = [quantize_op(change, Context(kind)) for kind in kinds]
     return [value.renamed(builder.add(op, value.name, paths)) for value, op in zip(values, made, strict=True)]

@@ -49,6 +49,15 @@ def scaled() -> torch.nn.Module:
     return model
 
 
+def mixed() -> torch.nn.Module:
+    """A value with an arbitrary scale and a fixed-point one, joined in a fixed-point format."""
+    entry, output = F(6, 3), Affine(0.11, -5, 7)
+    layer = nn.Linear(4, 3, weight=F(4, 3), output=output)
+    model = Residual(entry, layer, nn.Concatenate(1, F(5, 2), rounding="floor"))
+    model.body.input_format, model.join.input_formats = entry, (output, entry)  # type: ignore[attr-defined]
+    return model
+
+
 CASES = [
     case("a value with itself", 0),
     case("so much of a value with itself that it waits in block RAM", 0, shape=(140,)),
@@ -107,6 +116,7 @@ CASES = [
         (1, 2, 3),
     ),
     Case("brought to one arbitrary scale", lambda: scaled(), (4,)),
+    Case("an arbitrary scale and a fixed-point format, brought to another", lambda: mixed(), (4,)),
     Case(
         "of channels of images",
         lambda: Residual(F(6, 3), nn.Conv2d(2, 3, 3, padding=1, weight=F(5, 4), output=F(6, 3)), nn.Concatenate(), nn.ReLU()),
