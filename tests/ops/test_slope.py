@@ -98,6 +98,15 @@ def test_wide_values_are_multiplied_in_parts(entry: FixedPoint, parts: tuple[int
     assert slope([1, 2], 0, SIGNED).parts(TensorType((2,), entry)) == parts
 
 
+def test_the_memory_of_slopes() -> None:
+    pair, many = slope([1, 2], 0, SIGNED), slope(list(range(1100)), 0, SIGNED)
+    assert [op.memory_stages(TensorType((2, n), SIGNED), Lanes()) for op, n in ((pair, 2), (many, 1100))] == [2, 4]
+    assert slope([3, 3], 0, SIGNED).memory_stages(TensorType((2,), SIGNED), Lanes()) == 0
+    # The slopes repeat after so many beats, or the frame ends before.
+    assert [pair.slope_words(TensorType((6, 2), SIGNED), Lanes(n)) for n in (1, 2, 3, 12)] == [2, 1, 2, 1]
+    assert many.slope_words(TensorType((1, 1100), SIGNED), Lanes(3)) == 367
+
+
 def test_signed_digits_add_up_and_have_no_neighbours() -> None:
     for value in range(-1030, 1031):
         digits = signed_digits(value)
