@@ -98,6 +98,11 @@ def test_wide_values_are_multiplied_in_parts(entry: FixedPoint, parts: tuple[int
     assert slope([1, 2], 0, SIGNED).parts(TensorType((2,), entry)) == parts
 
 
+def test_the_sums_of_a_constant_slope() -> None:
+    kind = TensorType((2,), SIGNED)
+    assert [slope([each], 0, SIGNED).value_stages(kind) for each in (0, 1, 3, 21, -8)] == [1, 1, 2, 3, 1]
+
+
 def test_the_memory_of_slopes() -> None:
     pair, many = slope([1, 2], 0, SIGNED), slope(list(range(1100)), 0, SIGNED)
     assert [op.memory_stages(TensorType((2, n), SIGNED), Lanes()) for op, n in ((pair, 2), (many, 1100))] == [2, 4]
