@@ -92,13 +92,17 @@ def plan_of(case) -> Plan:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_queues_make_nothing_slower(case) -> None:
-    """As many words as there could be in use make no network faster than the words that it has."""
+    """As many words as there could be in use make no network faster than the words that it has.
+
+    One word a cycle is the most that comes, and none has to wait for longer than a frame takes from end to end.
+    """
     plan = plan_of(case)
+    words = plan.latency + plan.interval
     endless = dataclasses.replace(
         plan,
         cores=tuple(
             dataclasses.replace(
-                core, feeds=tuple(dataclasses.replace(feed, words=1 << 9, registered=False) for feed in core.feeds)
+                core, feeds=tuple(dataclasses.replace(feed, words=words, registered=False) for feed in core.feeds)
             )
             if len(core.feeds) > 1
             else core
