@@ -6,7 +6,6 @@ A case that is a graph from the start has no model; exact arithmetic on Python's
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,8 @@ from creator.ops import REGISTRY
 from creator.simulation.stalls import PROFILES
 from tests.cases import Case, GraphCase
 
-VECTORS = 40
+VECTORS, LEAST = 40, 12  # the latter where frames take long
+CYCLES = 2000  # of a simulation, if the vectors allow it
 RESETS = 64
 OVERHEAD = 4  # cycles by which an interval may exceed the plan
 
@@ -72,7 +72,7 @@ def test_torch_equals_graph_equals_lowered_graph(case: Case | GraphCase, op: str
 @pytest.mark.parametrize(("case", "op"), ALL)
 def test_vhdl_at_full_speed(case: Case | GraphCase, op: str, built, count) -> None:
     graph, design, folder = built(case)
-    x = check_vectors(graph, VECTORS, seed=2)
+    x = check_vectors(graph, max(LEAST, min(VECTORS, CYCLES // design.interval)), seed=2)
     run = creator.simulate(folder, x, bench="vhdl")
     assert run.mismatches == 0, run.first
     assert run.compared == len(x) * graph.output_type.size
@@ -83,54 +83,41 @@ def test_vhdl_at_full_speed(case: Case | GraphCase, op: str, built, count) -> No
 
 
 PLACE = {id(param.values[0]): place for place, param in enumerate(ALL)}
-"""In turn, each case meets some of the profiles and resets in `make test`, and all of them in `make test-all`."""
-SOME = 2
+"""In turn, each case meets one of the profiles and one of the resets in `make test`, and all of them in `make test-all`."""
 NAMES = tuple(PROFILES)
 RESET_RUNS = ((1, 0), ("none", RESETS), (2, 0), ("random", RESETS))
 
 
-def pause(case: Case | GraphCase, built, count, profiles: Sequence[str]) -> None:
-    """Simulates the case with each of the profiles of pauses."""
+def simulated(case: Case | GraphCase, built, count, stalls: int | str, tries: int | None, seed: int) -> None:
+    """Simulates the case with pauses; before that, if ``tries`` are given, so many that a reset ends, and one in mid-frame."""
     graph, _, folder = built(case)
-    x = check_vectors(graph, VECTORS // 4, seed=3)
-    for profile in profiles:
-        run = creator.simulate(folder, x, bench="vhdl", stalls=profile)
-        assert run.mismatches == 0, f"{profile}: {run.first}"
-        assert run.compared >= len(x) * graph.output_type.size
-        count(run)
+    x = check_vectors(graph, VECTORS // 4, seed=seed)
+    # More than a frame and a half, so that stages and stream registers are full when the reset comes.
+    cut = min(graph.input_type.size * 3 // 2 + 16, x.size - 1)
+    resets = {} if tries is None else {"interrupt": cut, "resets": tries}
+    run = creator.simulate(folder, x, bench="vhdl", stalls=stalls, **resets)
+    assert run.mismatches == 0, f"{stalls}, {resets}: {run.first}"
+    assert run.compared >= len(x) * graph.output_type.size
+    count(run)
 
 
 @pytest.mark.parametrize(("case", "op"), ALL)
-def test_vhdl_with_some_profiles_of_pauses(case: Case | GraphCase, op: str, built, count) -> None:
-    pause(case, built, count, [NAMES[(SOME * PLACE[id(case)] + i) % len(NAMES)] for i in range(SOME)])
+def test_vhdl_with_pauses_after_resets(case: Case | GraphCase, op: str, built, count) -> None:
+    """One simulation has both: what a reset leaves must not show, whatever the pauses. One of three is without a reset."""
+    kinds = [(profile, tries) for tries in (0, RESETS, None) for profile in NAMES if (profile, tries) != ("none", None)]
+    stalls, tries = kinds[PLACE[id(case)] % len(kinds)]
+    simulated(case, built, count, stalls, tries, seed=3)
 
 
 @pytest.mark.extended
 @pytest.mark.parametrize(("case", "op"), ALL)
 def test_vhdl_with_every_profile_of_pauses(case: Case | GraphCase, op: str, built, count) -> None:
-    pause(case, built, count, NAMES)
-
-
-def reset(case: Case | GraphCase, built, count, runs: Sequence[tuple[int | str, int]]) -> None:
-    """Simulates the case with resets in each of the first cycles, and in the middle of a frame."""
-    graph, _, folder = built(case)
-    x = check_vectors(graph, VECTORS // 4, seed=4)
-    # More than a frame and a half, so that stages and stream registers are full when the reset comes.
-    cut = min(graph.input_type.size * 3 // 2 + 16, x.size - 1)
-    for stalls, resets in runs:
-        run = creator.simulate(folder, x, bench="vhdl", stalls=stalls, interrupt=cut, resets=resets)
-        assert run.mismatches == 0, run.first
-        assert run.compared >= len(x) * graph.output_type.size
-        count(run)
-
-
-@pytest.mark.parametrize(("case", "op"), ALL)
-def test_vhdl_after_a_kind_of_reset(case: Case | GraphCase, op: str, built, count) -> None:
-    place = PLACE[id(case)] % len(RESET_RUNS)
-    reset(case, built, count, RESET_RUNS[place : place + 1])
+    for profile in NAMES:
+        simulated(case, built, count, profile, None, seed=3)
 
 
 @pytest.mark.extended
 @pytest.mark.parametrize(("case", "op"), ALL)
 def test_vhdl_after_every_kind_of_reset(case: Case | GraphCase, op: str, built, count) -> None:
-    reset(case, built, count, RESET_RUNS)
+    for stalls, tries in RESET_RUNS:
+        simulated(case, built, count, stalls, tries, seed=4)
