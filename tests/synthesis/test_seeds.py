@@ -13,10 +13,10 @@ from creator import CreatorError
 
 def test_the_fastest_of_several_seeds_stays(small_build: Path, tmp_path: Path) -> None:
     lines: list[str] = []
-    best = creator.synthesize(small_build, seeds=3, bitstream=tmp_path / "best.bit", progress=lines.append)
+    best = creator.synthesize(small_build, seeds=2, bitstream=tmp_path / "best.bit", progress=lines.append)
     folder = small_build / "synthesis" / "ecp5-25k"
-    assert best.seed in (1, 2, 3)
-    assert sum("place and route" in line for line in lines) == 3
+    assert best.seed in (1, 2)
+    assert sum("place and route" in line for line in lines) == 2
     assert json.loads((folder / "routed.json").read_text())["fmax"]
     first = creator.synthesize(small_build, bitstream=tmp_path / "first.bit")
     assert first.seed == 1

@@ -71,7 +71,7 @@ def test_large_memories_become_block_ram(tmp_path: Path) -> None:
     model = torch.nn.Sequential(nn.Quantize(FixedPoint(8, 4)), nn.Linear(64, 32), nn.Tanh())
     folder = creator.translate(model, input_shape=64).write(tmp_path / "build")
     for target, least in (("ecp5-25k", 2), ("xc7", 1)):
-        report = creator.synthesize(folder, target)
+        report = creator.synthesize(folder, target, route=False)
         assert report.brams >= least
         assert report.luts < 500
 
