@@ -77,7 +77,7 @@ def test_a_trained_model_of_every_family_is_its_hardware_bit_for_bit(family, tmp
     codes = agree(converted, graph, x)
     assert len(np.unique(codes)) > 3
     creator.translate(graph).write(tmp_path / "build")
-    run = creator.simulate(tmp_path / "build", graph.input_format.to_integers(x[:6].double().numpy()))
+    run = creator.simulate(tmp_path / "build", graph.input_format.to_integers(x[:6].double().numpy()), bench="vhdl")
     assert run.mismatches == 0
     assert np.array_equal(run.outputs, codes[:6])
 

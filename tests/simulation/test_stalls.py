@@ -12,11 +12,18 @@ from creator import CreatorError
 from creator.graph.vectors import check_vectors
 from creator.simulation.stalls import PROFILES
 
-BENCHES = pytest.mark.parametrize("bench", ["cocotb", "vhdl"])
+# Profiles that differ from `random` in the chance alone; cocotb takes a second to start.
+OTHER_CHANCES = ("rare", "some", "most")
 
 
-@BENCHES
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    ("bench", "profile"),
+    [
+        pytest.param(bench, profile, marks=[pytest.mark.extended] if bench == "cocotb" and profile in OTHER_CHANCES else [])
+        for bench in ("cocotb", "vhdl")
+        for profile in PROFILES
+    ],
+)
 def test_every_profile_gives_the_same_outputs(small_build: Path, small_graph, bench: str, profile: str) -> None:
     x = check_vectors(small_graph, 20, seed=1)
     run = creator.simulate(small_build, x, bench=bench, stalls=profile, resets=20 if bench == "vhdl" else 3)
