@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import importlib
 import re
@@ -115,17 +116,26 @@ def designs() -> dict[str, creator.Design]:
     return found
 
 
-DESIGNS = designs()
-RENDERED = {
-    f"{design_name}: {path}": design.files[path]
-    for design_name, design in DESIGNS.items()
-    for path in design.files
-    if path.startswith("vhdl/")
-}
-BENCHES = {"bench": creator.translate(of_everything()).files["sim/file_bench.vhd"]}
+@functools.cache
+def rendered() -> dict[str, bytes]:
+    """The files of all designs, by design and path; of those that are equal one. Made when a test asks, not on import."""
+    found: dict[tuple[str, bytes], str] = {}
+    for name, design in designs().items():
+        files = [path for path in design.files if path.startswith("vhdl/")]
+        assert files
+        for path in files:
+            found.setdefault((path, design.files[path]), f"{name}: {path}")
+    return {name: content for (_, content), name in found.items()}
+
+
 STATIC = {path.name: path.read_bytes() for path in sorted(resource_folder("vhdl").glob("*.vhd"))}
 TEMPLATES = {path.name: path.read_bytes() for path in sorted(resource_folder("templates").glob("*.j2"))}
-SYNTHESIZED = RENDERED | STATIC
+
+
+@functools.cache
+def all_files() -> dict[str, bytes]:
+    """Those of the designs, those that are the same for all, and a bench."""
+    return rendered() | {"bench": creator.translate(of_everything()).files["sim/file_bench.vhd"]} | STATIC
 
 
 def offenders(files: dict[str, bytes], pattern: str, comments: bool = False) -> list[str]:
@@ -139,7 +149,8 @@ def offenders(files: dict[str, bytes], pattern: str, comments: bool = False) -> 
 
 
 def test_there_is_something_to_scan() -> None:
-    assert len(RENDERED) > 100
+    files = rendered()
+    assert len(files) > 100
     assert set(STATIC) == {
         "creator_deep_fifo.vhd",
         "creator_ram.vhd",
@@ -153,16 +164,16 @@ def test_there_is_something_to_scan() -> None:
     stems = {name.split(".")[0] for name in TEMPLATES}
     assert {"linear", "conv", "window", "permute", "clamp", "quantize", "lookup", "rescale", "network", "top"} <= stems
     assert {"mac", "mac_array", "adapter", "requantizer", "limit", "rom", "multiplier"} <= stems
-    names = " ".join(RENDERED)
+    names = " ".join(files)
     for part in ("_adapter.vhd", "creator_stream_queue.vhd", "creator_stream_register.vhd"):
         assert part in names
     for signal in (b"pair_operand", b"lone_product", b"level_2", b"in_push"):
-        assert any(signal in content for content in RENDERED.values()), signal
+        assert any(signal in content for content in files.values()), signal
 
 
 @pytest.mark.parametrize("construct", FORBIDDEN)
 def test_synthesized_code_has_no(construct: str) -> None:
-    assert offenders(SYNTHESIZED, FORBIDDEN[construct]) == []
+    assert offenders(rendered() | STATIC, FORBIDDEN[construct]) == []
 
 
 @pytest.mark.parametrize(
@@ -192,7 +203,7 @@ def test_templates_have_no(construct: str) -> None:
 
 def test_no_narrowing_resize_of_a_constant_width() -> None:
     """Each resize goes to at least the width that its operand is declared with."""
-    for name, content in RENDERED.items():
+    for name, content in rendered().items():
         assert narrowing(code_of(content.decode())) == [], name
 
 
@@ -206,41 +217,36 @@ def test_a_narrowing_resize_is_found(resize: str, found: bool) -> None:
     assert bool(narrowing(f"{declared}y <= resize({resize});")) == found
 
 
-ALL = RENDERED | BENCHES | STATIC
 LAYOUT = {"a tab": r"\t", "a trailing blank": r"[ \t]+$", "a carriage return": r"\r", "two empty lines": r"\n\n\n"}
 
 
 @pytest.mark.parametrize("fault", LAYOUT)
 def test_the_text_has_no(fault: str) -> None:
-    assert offenders(ALL, LAYOUT[fault], comments=True) == []
+    assert offenders(all_files(), LAYOUT[fault], comments=True) == []
 
 
-@pytest.mark.parametrize("group", [*DESIGNS, "static", "bench"])
-def test_lines_are_not_too_long(group: str) -> None:
-    files = {name: content for name, content in RENDERED.items() if name.startswith(f"{group}: ")}
-    files = {"static": STATIC, "bench": BENCHES}.get(group, files)
-    assert files
+def test_lines_are_not_too_long() -> None:
     assert [
         f"{name}:{number} has {len(line)} columns"
-        for name, content in files.items()
+        for name, content in all_files().items()
         for number, line in enumerate(content.decode().splitlines(), 1)
         if len(line) > COLUMNS
     ] == []
 
 
 def test_files_end_with_one_newline() -> None:
-    for name, content in ALL.items():
+    for name, content in all_files().items():
         assert content.endswith(b"\n"), name
         assert not content.endswith(b"\n\n"), name
 
 
 def test_files_are_plain_ascii() -> None:
-    for name, content in (ALL | TEMPLATES).items():
+    for name, content in (all_files() | TEMPLATES).items():
         assert content.isascii(), name
 
 
 def test_each_file_begins_with_a_comment_that_names_its_entity() -> None:
-    for name, content in ALL.items():
+    for name, content in all_files().items():
         text = content.decode()
         entity = re.search(r"^entity (\w+) is$", text, re.MULTILINE)
         assert entity is not None, name
@@ -248,7 +254,7 @@ def test_each_file_begins_with_a_comment_that_names_its_entity() -> None:
 
 
 def test_each_file_is_named_after_its_only_entity() -> None:
-    for name, content in RENDERED.items():
+    for name, content in rendered().items():
         entities = re.findall(r"^entity (\w+) is$", content.decode(), re.MULTILINE)
         assert entities == [Path(name.split(": ")[1]).stem]
 
@@ -257,15 +263,15 @@ def test_nothing_says_when_or_where_it_was_rendered() -> None:
     here = [str(Path.cwd()), str(Path.home()), "/tmp", socket.gethostname(), getpass.getuser()]
     words = [re.escape(word) for word in here if len(word) > 3]
     dates = r"\b(19|20)\d\d-\d\d|\b\d\d:\d\d:\d\d\b|\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) "
-    assert offenders(ALL, "|".join([*words, dates]), comments=True) == []
+    assert offenders(all_files(), "|".join([*words, dates]), comments=True) == []
 
 
 def test_no_template_syntax_is_left() -> None:
-    assert offenders(ALL, r"\{\{|\}\}|\{%|%\}|(?-i:\bNone\b|\bTrue\b|\bUndefined\b)", comments=True) == []
+    assert offenders(all_files(), r"\{\{|\}\}|\{%|%\}|(?-i:\bNone\b|\bTrue\b|\bUndefined\b)", comments=True) == []
 
 
 def test_every_signal_is_used() -> None:
-    for name, content in RENDERED.items():
+    for name, content in rendered().items():
         code = code_of(content.decode())
         for signal in re.findall(r"^  signal (\w+)", code, re.MULTILINE):
             assert len(re.findall(rf"\b{signal}\b", code)) >= 3, f"{name}: {signal}"
