@@ -17,7 +17,7 @@ from creator.ops import REGISTRY
 from creator.simulation.stalls import PROFILES
 from tests.cases import Case, GraphCase
 
-VECTORS, LEAST = 40, 12  # the latter where frames take long
+VECTORS, LEAST = 40, 8  # the latter where frames take long
 CYCLES = 2000  # of a simulation, if the vectors allow it
 RESETS = 64
 OVERHEAD = 4  # cycles by which an interval may exceed the plan

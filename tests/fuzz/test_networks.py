@@ -26,7 +26,7 @@ from tests.fuzz.trial import Trial
 from tests.oracle import ROUNDINGS
 
 ROOT = Path(__file__).parents[2]
-MANY = {"mlp": 96, "scales": 96, "large": 8}  # samples of each network in `make test`, or as many as its kind has
+MANY = {"mlp": 96, "scales": 96, "large": 2}  # samples of each network in `make test`, or as many as its kind has
 FEW = 32  # of each of the others, in `make test-all`
 EACH = 10  # networks of a seed, besides the simplest
 QUICK = {"mlp": 10, "scales": 10, "large": 3, "ends": 8, "cnn": 6, "branches": 8}  # seeds of `make test`
