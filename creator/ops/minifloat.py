@@ -77,7 +77,7 @@ class Minifloat(Op):
         codes, shift, bits = values[0], self.shift(inputs[0].format), self.output.total_bits
         if shift < 0:  # what is beyond the output's codes stays beyond them, and fits int64
             shift = max(shift, -bits)
-            beyond = (1 << bits >> -shift) + 1
+            beyond = 1 << (bits + shift)
             codes = np.clip(codes, -beyond, beyond)
         _, lengths = np.frexp(np.abs(codes).astype(np.float64))
         dropped = np.maximum(lengths - self.mantissa - 1, max(shift, 0))

@@ -80,10 +80,15 @@ def test_wide_values_against_fractions() -> None:
         assert run(op, entry, codes).tolist() == [floated(op, entry, code) for code in codes.tolist()]
 
 
+def test_the_widest_mantissa() -> None:
+    op = Minifloat(F(8, 4), 52, Rounding.HALF_EVEN, -128, 127)
+    assert run(op, F(8, 4), np.arange(-128, 128)).tolist() == list(range(-128, 128))
+
+
 def test_cycles() -> None:
     kind = (TensorType((10,), F(12, 4)),)
     assert of(E4M3).timing(kind, Lanes(1, 1)) == Timing(10, 6)
-    assert of(E4M3).timing(kind, Lanes(4, 4)) == Timing(3, 6)
+    assert of(E4M3).timing(kind, Lanes(4)) == Timing(3, 6)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +98,7 @@ def test_cycles() -> None:
         (Minifloat(F(8, 4), -1, Rounding.HALF_EVEN, -1, 1), F(8, 4), "mantissa of -1 bits"),
         (Minifloat(F(8, 4), 53, Rounding.HALF_EVEN, -1, 1), F(8, 4), "mantissa of 53 bits"),
         (Minifloat(F(8, 4), 2, Rounding.HALF_EVEN, -200, 1), F(8, 4), "is not a range"),
+        (Minifloat(F(8, 4), 2, Rounding.HALF_EVEN, -1, 128), F(8, 4), "is not a range"),
         (Minifloat(F(8, 4), 2, Rounding.STOCHASTIC, -1, 1), F(8, 4), "stochastic"),
         (of(E4M3), F(8, -60), "69 bits finer"),
     ],
