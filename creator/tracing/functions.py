@@ -33,7 +33,7 @@ from creator.tracing.joins import (
     operands,
     stacked,
 )
-from creator.tracing.layout import Value, permuted, reshaped
+from creator.tracing.layout import Value, permuted, probe, reshaped
 from creator.tracing.parts import NARROWS, SELECTS, SPLITS, UNBINDS, indexed, narrowed, selected, split, unbound
 from creator.tracing.reductions import EXTREMES, REDUCTIONS, pools_spatially, reduced
 from creator.tracing.rows import ARG_MAX, argmax_arguments
@@ -188,13 +188,13 @@ class Functions(Appending, torch.fx.Interpreter):
 
     def _permuted(self, call: Call, value: Value | Raw, where: str) -> Value | Raw:
         """A value with its axes exchanged: which, is seen from what happens to one whose axes all differ."""
-        probe = torch.empty([2, 3, 5, 7, 11, 13][: len(value.shape) + 1])
+        value = self._formatted(value, (where,))
+        batch = self._at(where, lambda _: probe(len(value.shape)))
         target = call.target if callable(call.target) else getattr(torch.Tensor, str(call.target))
-        moved = target(probe, *call.args[1:], **call.kwargs)
-        axes = tuple(probe.shape.index(size) - 1 for size in moved.shape)
+        moved = target(batch, *call.args[1:], **call.kwargs)
+        axes = tuple(batch.shape.index(size) - 1 for size in moved.shape)
         if axes[0] != -1:
             raise CreatorError("mixes the batch with other axes", where, "keep the batch as the first axis")
-        value = self._formatted(value, (where,))
         assert self.builder is not None
         return permuted(self.builder, value, axes[1:], (where,))
 
@@ -239,8 +239,10 @@ class Functions(Appending, torch.fx.Interpreter):
             return self._permuted(call, value, where)
         if n.target is operator.getitem or n.target in NARROWS | SELECTS:
             return self._reshaped(self._part(call, self._formatted(value, (where,)), where), result, where)
-        if n.target in REDUCTIONS and not self._at(where, lambda _: pools_spatially(call, len(value.shape))):
-            return self._reduced(call, result.dtype, where)
+        if n.target in REDUCTIONS:
+            rank = len(self._formatted(value, (where,)).shape)
+            if not self._at(where, lambda _: pools_spatially(call, rank)):
+                return self._reduced(call, result.dtype, where)
         if n.target in SPATIAL_CALLS:
             return self._windowed(call, value, result, where)
         if n.target in COPIES:

@@ -11,11 +11,27 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from creator.errors import CreatorError
 from creator.formats import IntArray
 from creator.graph import Builder
 from creator.ops import Permute, Reshape
 from creator.ops.permute import inverse, moves_nothing
+
+
+def probe(rank: int) -> torch.Tensor:
+    """A batch without data of samples of so many axes, whose sizes all differ: where each goes tells what a function does.
+
+    Raises:
+        CreatorError: for more axes than there are sizes.
+    """
+    if rank >= len(_SIZES):
+        raise CreatorError(f"values of {rank} axes have too many", hint=f"use at most {len(_SIZES) - 1}")
+    return torch.empty(_SIZES[: rank + 1], device="meta")
+
+
+_SIZES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29)
 
 
 @dataclass(frozen=True)
@@ -56,15 +72,67 @@ def channels_last(builder: Builder, value: Value, paths: tuple[str, ...]) -> Val
     stored = builder.type_of(value.name).shape
     if value.axes == order and tuple(stored[axis] for axis in order) == value.shape:
         return value
-    name = natural(builder, value, paths).name
-    return Value(_permuted(builder, name, inverse(order), paths), value.shape, order)
+    name = _merged_last(builder, value, paths) or _permuted(builder, natural(builder, value, paths).name, inverse(order), paths)
+    return Value(name, value.shape, order)
+
+
+def _merged_last(builder: Builder, value: Value, paths: tuple[str, ...]) -> str | None:
+    """The node of ``value`` in the order (..., channels) by one exchange of axes, where it is its node transposed, and of that
+    axes have become one: as in a shuffle of channels. ``None`` for others."""
+    stored = builder.type_of(value.name).shape
+    if value.axes is None:
+        return None
+    transposed = tuple(stored[axis] for axis in value.axes)
+    pairs = {after[0]: before for before, after in groups(transposed, value.shape) if len(after) == 1}
+    if transposed == value.shape or len(pairs) < sum(size > 1 for size in value.shape):
+        return None
+    wanted = [*range(1, len(value.shape)), 0]
+    moved = [value.axes[axis] for place in wanted for axis in pairs.get(place, [])]
+    rest = [place for place in range(len(stored)) if place not in moved]  # of size 1
+    name = _permuted(builder, value.name, (*rest, *moved), paths)
+    return _reshaped(builder, name, tuple(value.shape[axis] for axis in wanted), paths)
 
 
 def reshaped(builder: Builder, value: Value, shape: tuple[int, ...], paths: tuple[str, ...]) -> Value:
     """``value`` in another shape, its elements in the same order."""
     if value.axes is None:
         return Value(_reshaped(builder, value.name, shape, paths), shape)
-    return Value(value.name, shape, value.axes)
+    return _regrouped(builder, value, shape, paths) or Value(value.name, shape, value.axes)
+
+
+def _regrouped(builder: Builder, value: Value, shape: tuple[int, ...], paths: tuple[str, ...]) -> Value | None:
+    """``value`` in another shape by a reshape of its node, which then is the value transposed: where axes are divided, or those
+    that become one are neighbours in the node as well. ``None`` where they are not, and where nothing would have to move."""
+    stored = builder.type_of(value.name).shape
+    assert value.axes is not None
+    if tuple(stored[axis] for axis in value.axes) != value.shape or moves_nothing(value.axes, stored):
+        return None
+    places = [place for place in sorted(value.axes) if stored[place] > 1]
+    order: list[tuple[int, list[int]]] = []
+    for before, after in groups(value.shape, shape):
+        found = [places.index(value.axes[axis]) for axis in before]
+        if found != list(range(found[0], found[0] + len(found))):
+            return None
+        order.append((found[0], after))
+    made = [axis for _, after in sorted(order) for axis in after]
+    for axis in reversed([axis for axis, size in enumerate(shape) if size == 1]):
+        behind = made.index(axis + 1) if axis + 1 < len(shape) else made.index(max(made)) + 1
+        made.insert(behind, axis)
+    name = _reshaped(builder, value.name, tuple(shape[axis] for axis in made), paths)
+    axes = tuple(made.index(axis) for axis in range(len(shape)))
+    return Value(name, shape, None if axes == tuple(sorted(axes)) else axes)
+
+
+def groups(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+    """Which axes become which in a reshape: the fewest that stand for each other. Axes of size 1 are in none."""
+    pairs: list[tuple[list[int], list[int]]] = []
+    left, right = ([axis for axis, size in enumerate(shape) if size > 1] for shape in (before, after))
+    while left:
+        old, new = [left.pop(0)], [right.pop(0)]
+        while (a := math.prod(before[axis] for axis in old)) != (b := math.prod(after[axis] for axis in new)):
+            old, new = ([*old, left.pop(0)], new) if a < b else (old, [*new, right.pop(0)])
+        pairs.append((old, new))
+    return pairs
 
 
 def permuted(builder: Builder, value: Value, axes: tuple[int, ...], paths: tuple[str, ...]) -> Value:

@@ -21,7 +21,7 @@ from creator.graph import Builder
 from creator.tracing.broadcast import transposed_alike
 from creator.tracing.fx import Call
 from creator.tracing.joins import FLOAT32_BITS, FLOAT64_BITS
-from creator.tracing.layout import Value
+from creator.tracing.layout import Value, probe
 
 Shape = tuple[int, ...]
 
@@ -32,8 +32,6 @@ LEAST = {torch.amin, "amin", torch.min, "min"}
 REDUCTIONS: frozenset[Any] = frozenset(TOTALS | MEANS | LARGEST | LEAST)
 EXTREMES: frozenset[Any] = frozenset({torch.max, "max", torch.min, "min"})
 """Those of :data:`REDUCTIONS` that reduce one axis and give indices, too, or compare two values."""
-
-_SIZES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29)
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,10 @@ def reduction_of(call: Call, rank: int) -> Reduction:
     Raises:
         CreatorError: for one that reduces the batch.
     """
-    sizes = _SIZES[: rank + 1]
+    batch = probe(rank)
+    sizes = tuple(batch.shape)
     target = call.target if callable(call.target) else getattr(torch.Tensor, str(call.target))
-    found = target(torch.empty(sizes, device="meta"), *call.args[1:], **call.kwargs)
+    found = target(batch, *call.args[1:], **call.kwargs)
     left = (found if isinstance(found, torch.Tensor) else found[0]).shape
     if left[:1] != sizes[:1]:
         every = ", ".join(map(str, range(1, rank + 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +14,7 @@ import creator
 from creator import CreatorError, FixedPoint, nn
 from creator.affine import Affine
 from creator.graph.vectors import check_vectors
+from creator.ops import Permute
 
 F = FixedPoint
 ENTRY = F(8, 4)
@@ -68,7 +70,7 @@ KNOWN: dict[str, tuple[Function, tuple[int, ...], list[str]]] = {
     "max by name": (lambda x: x.max(-1).values, IMAGE, ["maxpool", "permute"]),
     "max by index": (lambda x: torch.max(x, 1, keepdim=True)[0], IMAGE, ["maxpool"]),
     "max of two axes": (lambda x: x.max(2)[0].max(dim=2)[0], IMAGE, ["maxpool", "maxpool"]),
-    "max of pixels": (lambda x: x.flatten(2).max(-1).values, IMAGE, ["permute", "maxpool"]),
+    "max of pixels": (lambda x: x.flatten(2).max(-1).values, IMAGE, ["maxpool"]),
     "amin of pixels": (lambda x: x.amin((2, 3)), IMAGE, ["slope", "maxpool", "slope"]),
     "min of channels": (lambda x: x.min(1).values, IMAGE, ["slope", "maxpool", "slope"]),
     "larger": (lambda x: torch.maximum(x, x * 0.25), IMAGE, ["shift", "quantize", "quantize", "add", "add", "permute"]),
@@ -92,6 +94,8 @@ KNOWN: dict[str, tuple[Function, tuple[int, ...], list[str]]] = {
     "pixel shuffle by one": (lambda x: functional.pixel_shuffle(x, 1), IMAGE, ["permute"]),
     "pixel unshuffle": (lambda x: functional.pixel_unshuffle(x, downscale_factor=2), (2, 4, 6), ["permute", "permute"]),
     "channel shuffle": (lambda x: functional.channel_shuffle(x, 2), (6, 2, 2), ["permute", "permute"]),
+    "channel shuffle by hand": (lambda x: x.view(-1, 2, 3, 2, 2).transpose(1, 2).reshape(-1, 6, 2, 2), (6, 2, 2), ["permute"]),
+    "tokens": (lambda x: x.flatten(2).transpose(1, 2), IMAGE, []),
     "unflatten": (lambda x: torch.unflatten(x, 1, (2, 3)), ROW, []),
     "swapdims": (lambda x: x.swapdims(1, 2), (3, 4), []),
     "magnitude": (lambda x: x.abs() + abs(x) + torch.absolute(x), ROW, ["slope", "slope", "add", "slope", "add"]),
@@ -149,6 +153,19 @@ def test_what_is_refused(function: Function, where: str, what: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "function", [lambda x: x.mean(1), lambda x: x.sum(1), lambda x: x.amax(1), lambda x: x.transpose(1, 2), lambda x: abs(x)]
+)
+def test_what_comes_before_the_first_format_is_refused(function: Function) -> None:
+    with pytest.raises(CreatorError, match=r"its input has no number format .hint: begin the network with nn.Quantize"):
+        creator.trace(torch.nn.Sequential(Doing(function), nn.Quantize(ENTRY)), (2, 4))
+
+
+def test_copies_before_the_first_format_are_none() -> None:
+    model = torch.nn.Sequential(Doing(lambda x: x.float().clone()), nn.Quantize(ENTRY))
+    assert creator.trace(model, 4).nodes == ()
+
+
+@pytest.mark.parametrize(
     ("function", "what"),
     [
         (lambda x: x.sum(1), r"needs an output format \(hint: use creator.nn.AvgPool1d or AvgPool2d with divisor_override=1"),
@@ -177,3 +194,55 @@ def test_a_gated_linear_unit_is_a_product_with_a_sigmoid() -> None:
     assert graph.nodes[-1].paths == ("1.multiply",)
     x = torch.randn(50, 6, 2, generator=torch.Generator().manual_seed(1))
     assert (model(x) - functional.glu(x, 1)).abs().max() < 0.2
+
+
+def test_a_channel_shuffle_by_hand_between_convolutions_exchanges_axes_once() -> None:
+    def shuffled(x: torch.Tensor) -> torch.Tensor:
+        return x.view(x.size(0), 2, 3, x.size(2), x.size(3)).transpose(1, 2).contiguous().view(x.shape)
+
+    names = []
+    for shuffle in (Doing(shuffled), nn.ChannelShuffle(2)):
+        layers = [nn.Quantize(F(8, 4)), nn.Conv2d(2, 6, 1), shuffle, nn.Conv2d(6, 2, 1, groups=2)]
+        graph = creator.trace(torch.nn.Sequential(*layers).eval(), (2, 2, 2))
+        names.append([node.op.name for node in graph.nodes if node.op.name != "reshape"])
+        (inside,) = (node for node in graph.nodes[1:-1] if isinstance(node.op, Permute))
+        assert inside.op.block(graph.input_types(inside)[0]) == 6  # the channels of a pixel
+    assert names == [["permute", "conv", "permute", "conv", "permute"]] * 2
+
+
+class Doing(torch.nn.Module):
+    def __init__(self, function: Function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+def factors(size: int, rng: np.random.Generator) -> list[int]:
+    """Numbers whose product is ``size``, some of them 1."""
+    found = [1] * int(rng.integers(0, 2))
+    while size > 1 and rng.integers(3):
+        factor = int(rng.choice([n for n in range(2, size + 1) if size % n == 0]))
+        found, size = [*found, factor], size // factor
+    return [*found, size]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_reshapes_and_exchanges_in_any_order(seed: int) -> None:
+    """Up to four of each, and then what reads channels last where there are pixels."""
+    rng, sizes = np.random.default_rng(seed), [*IMAGE]
+    steps: list[tuple[list[int], list[int]]] = []
+    for _ in range(int(rng.integers(1, 5))):
+        order = rng.permutation(len(sizes)).tolist()
+        sizes = [sizes[axis] for axis in order]
+        at = int(rng.integers(0, len(sizes)))
+        sizes = [*factors(math.prod(sizes[:at]), rng), *factors(math.prod(sizes[at:]), rng)]
+        steps.append(([0, *(axis + 1 for axis in order)], sizes))
+
+    def moved(x: torch.Tensor) -> torch.Tensor:
+        for order, shape in steps:
+            x = x.permute(order).reshape(-1, *shape)
+        return functional.pad(x, (0, 1)) if len(sizes) in (2, 3) else torch.relu(x)
+
+    assert operations(moved, IMAGE)
