@@ -42,6 +42,12 @@ class Windows:
         found: IntArray = np.minimum(ends, self.length) - np.maximum(starts, 0)
         return found
 
+    def meets(self) -> bool:
+        """Whether every window has a position on the axis that counts; with a dilation all may lie beside it."""
+        starts = np.arange(self.count, dtype=np.int64)[:, None] * self.stride - self.before
+        places = starts + np.arange(0, self.kernel, self.dilation)
+        return bool(((places >= 0) & (places < self.length)).any(axis=1).all())
+
 
 def per_axis(value: Any, axes: int) -> tuple[Any, ...]:
     """A layer's argument for each axis: torch takes one number, a tuple of one, or a tuple."""

@@ -32,6 +32,9 @@ def maxpool_ops(module: Any, context: Context) -> Made:
     windows = windows_of(module, context.input.shape[:-1])
     if all(axis.dilation == 1 for axis in windows):
         return [] if _trivial(windows) else [ops.MaxPool(*_geometry(windows))]
+    if not all(axis.meets() for axis in windows):
+        what = "a window of its dilated kernel lies wholly in the padding, where torch's result is minus infinity"
+        raise CreatorError(what, hint="use less padding, or less dilation")
     made: list[ops.Op] = []
     shape = context.input.shape
     for place, axis in enumerate(windows):

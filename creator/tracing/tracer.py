@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from creator.affine import Format
 from creator.errors import CreatorError
+from creator.formats import FixedPoint, IntArray
 from creator.graph import Graph
 from creator.graph.vectors import check_vectors
 from creator.nn.exact import eval_dtype
@@ -93,9 +96,16 @@ def _check_against(model: torch.nn.Module, graph: Graph) -> None:
     expected = graph.run(x)
     # A result of one element a sample has no axis in torch, and one here.
     outputs = [y[:, None] if y.ndim == 1 and graph.output_shape == (1,) else y for y in outputs]
-    if not all(np.array_equal(graph.output_format.to_integers(y), expected) for y in outputs):
+    if not all(_is(y, expected, graph.output_format) for y in outputs):
         raise CreatorError(
             "the integer graph does not reproduce the model's outputs",
             type(model).__name__,
             "a module computes something else than its class says, through a hook or an overridden method",
         )
+
+
+def _is(y: npt.NDArray[np.float64], expected: IntArray, fmt: Format) -> bool:
+    """Whether ``y`` are the values of the codes ``expected``, or with an arbitrary scale as near as floating point is."""
+    if isinstance(fmt, FixedPoint):
+        return np.array_equal(y, fmt.from_integers(expected))
+    return bool(np.isfinite(y).all()) and np.array_equal(fmt.to_integers(y), expected)

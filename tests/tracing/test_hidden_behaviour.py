@@ -62,18 +62,26 @@ def test_a_module_that_stays_in_training_is_refused() -> None:
 
 
 class GradientMode(torch.nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, other: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__()
-        self.quantize = nn.Quantize(FixedPoint(8, 4))
+        self.quantize, self.other = nn.Quantize(FixedPoint(8, 4)), other
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.quantize(x)
-        return y.clamp(-1, 1) if torch.is_grad_enabled() else torch.relu(y)
+        return self.other(y) if torch.is_grad_enabled() else torch.relu(y)
 
 
-def test_a_forward_that_asks_for_the_gradient_mode_is_refused() -> None:
+OTHERS = {
+    "other codes": lambda y: y.clamp(-1, 1),
+    "values between codes": lambda y: torch.relu(y) + 2**-9,
+    "infinities": lambda y: torch.relu(y) + torch.where(y == 7.9375, torch.inf, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_forward_that_asks_for_the_gradient_mode_is_refused(name: str) -> None:
     with pytest.raises(CreatorError, match="does not reproduce"):
-        creator.trace(GradientMode(), 4)
+        creator.trace(GradientMode(OTHERS[name]), 4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.complex64])

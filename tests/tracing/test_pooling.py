@@ -165,6 +165,8 @@ def test_an_output_much_finer_than_its_sums_multiplies_by_more() -> None:
         (torch.nn.Sequential(nn.Quantize(F(20, 3)), torch.nn.AvgPool2d(8)), (1, 8, 8), "sums of 26 bits are not exact"),
         (sequence(nn.MaxPool2d(2, return_indices=True)), (2, 6, 6), "return_indices=True is not supported"),
         (sequence(nn.MaxPool2d(4, dilation=2)), (2, 6, 6), "fails on an input|windows of 7 positions do not fit"),
+        (sequence(nn.MaxPool2d((2, 1), 1, (1, 0), (2, 1))), (2, 1, 6), "dilated kernel lies wholly in the padding"),
+        (sequence(nn.MaxPool1d(2, 1, 1, 3)), (2, 2), "dilated kernel lies wholly in the padding"),
         (sequence(nn.AdaptiveMaxPool2d(4)), (2, 6, 6), "4 windows over 6 positions differ in size"),
         (sequence(nn.AvgPool2d(2, output=Affine(0.1, 3, 8))), (2, 6, 6), "does not know that its input is fixed<8,4>"),
         (torch.nn.Sequential(nn.Quantize(F(40, 3)), nn.AvgPool2d(3)), (1, 3, 3), "its products need 59 bits, more than 52"),
