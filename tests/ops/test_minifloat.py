@@ -13,6 +13,7 @@ import creator
 from creator import CreatorError, FixedPoint, Rounding, nn
 from creator.affine import Affine
 from creator.ops import Interval, Lanes, Minifloat, TensorType, Timing
+from creator.ops.quantize import MAX_SHIFTED_BITS
 from creator.quantize import E2M1, E4M3, E5M2, FP16, MXFP8_E4M3, BlockQuantizer, Float, FloatQuantizer
 from tests.oracle import ROUNDINGS, floated
 
@@ -78,6 +79,14 @@ def test_wide_values_against_fractions() -> None:
     for entry, op in ((F(52, 30), of(E4M3)), (F(52, 50), of(E5M2)), (F(52, 9), of(E4M3)), (F(52, -20), of(E2M1))):
         codes = rng.integers(-(2**51), 2**51, 500) >> rng.integers(0, 51, 500)
         assert run(op, entry, codes).tolist() == [floated(op, entry, code) for code in codes.tolist()]
+
+
+def test_the_finest_output() -> None:
+    """Codes of 8 bits, as many bits finer as there is room for."""
+    op, bounds = Minifloat(F(8, 60), 2, Rounding.HALF_EVEN, -128, 127), (Interval(-128, 127),)
+    assert op.interval((TensorType((1,), F(8, 60 + 8 - MAX_SHIFTED_BITS)),), bounds) == (-128, 127)
+    with pytest.raises(CreatorError, match="bits finer than what it rounds"):
+        op.interval((TensorType((1,), F(8, 60 + 7 - MAX_SHIFTED_BITS)),), bounds)
 
 
 def test_the_widest_mantissa() -> None:
