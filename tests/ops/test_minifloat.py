@@ -76,8 +76,13 @@ def test_every_code_and_the_bounds(rounding: Rounding, output: FixedPoint, manti
 
 def test_wide_values_against_fractions() -> None:
     rng = np.random.default_rng(5)
-    for entry, op in ((F(52, 30), of(E4M3)), (F(52, 50), of(E5M2)), (F(52, 9), of(E4M3)), (F(52, -20), of(E2M1))):
-        codes = rng.integers(-(2**51), 2**51, 500) >> rng.integers(0, 51, 500)
+    for entry, op in (
+        (F(52, 30), of(E4M3)), (F(52, 50), of(E5M2)), (F(52, 9), of(E4M3)), (F(52, -20), of(E2M1)),
+        (F(52, -3), of(E4M3)), (F(31, -17), of(E5M2)),  # whose largest value, rounded up, is the first that int64 cannot hold
+    ):  # fmt: skip
+        bits = entry.total_bits - 1
+        codes = rng.integers(-(2**bits), 2**bits, 500) >> rng.integers(0, bits, 500)
+        codes = np.append(codes, [entry.min_code, entry.max_code])
         assert run(op, entry, codes).tolist() == [floated(op, entry, code) for code in codes.tolist()]
 
 
