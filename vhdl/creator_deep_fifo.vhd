@@ -28,7 +28,7 @@ end entity creator_deep_fifo;
 architecture rtl of creator_deep_fifo is
   signal full        : std_logic;
   signal filled      : std_logic;  -- whether any word is held
-  signal held        : unsigned(address_bits downto 0);
+  signal held        : unsigned(address_bits - 1 downto 0);  -- 0 when full, if words = 2 ** address_bits
   signal write_place : unsigned(address_bits - 1 downto 0);
   signal read_place  : unsigned(address_bits - 1 downto 0);
   signal write       : std_logic;

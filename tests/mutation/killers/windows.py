@@ -10,7 +10,7 @@ import numpy as np
 
 from creator.formats import FixedPoint, Overflow, Rounding
 from creator.graph import Graph
-from creator.ops import Clamp, Conv, Permute
+from creator.ops import Clamp, Conv, MaxPool, Permute
 from tests.graph.chains import chain
 from tests.mutation.killers.killer import Killer
 
@@ -20,8 +20,8 @@ NARROW = F(3, 1)
 Pair = tuple[int, ...]
 
 
-def conv(
-    shape: Pair,
+def convolution(
+    channels: int,
     kernel: Pair,
     outputs: int = 2,
     stride: Pair = (),
@@ -30,16 +30,16 @@ def conv(
     dilation: Pair = (),
     groups: int = 1,
     **options: Any,
-) -> Graph:
+) -> Conv:
     """A convolution with random weights; ``weight``, ``entry``, ``bias`` and ``pad_code`` among the options."""
     rank = len(kernel)
     before = before or (0,) * rank
     weight, entry = options.get("weight", NARROW), options.get("entry", IN)
-    columns = math.prod(kernel) * shape[-1] // groups
+    columns = math.prod(kernel) * channels // groups
     rng = np.random.default_rng(columns + outputs)
     bias = rng.integers(-30, 30, outputs, endpoint=True) if options.get("bias", True) else np.zeros(outputs, dtype=np.int64)
     output = options.get("output", F(6, 1))
-    op = Conv(
+    return Conv(
         weight=rng.integers(weight.min_code, weight.max_code, (outputs, columns), endpoint=True),
         weight_format=weight,
         bias=bias,
@@ -57,7 +57,18 @@ def conv(
         channel_groups=groups,
         pad_code=options.get("pad_code", 0),
     )
-    return chain(op, shape=shape, entry=entry)
+
+
+def conv(shape: Pair, kernel: Pair, outputs: int = 2, **options: Any) -> Graph:
+    """A network of one convolution."""
+    return chain(convolution(shape[-1], kernel, outputs, **options), shape=shape, entry=options.get("entry", IN))
+
+
+def deep_queue() -> Graph:
+    """Behind the pool a queue of 153 words, which is full in each frame."""
+    pool = MaxPool((2, 1), (2, 1), (0, 0), (0, 0))
+    first, last = convolution(1, (1, 1), 3, output=NARROW), convolution(3, (1, 1), 2, entry=NARROW)
+    return chain(first, pool, last, shape=(4, 100, 1), entry=IN)
 
 
 GEOMETRIES: dict[str, dict[str, Any]] = {
@@ -113,6 +124,7 @@ def _windows() -> Iterator[Killer]:
     yield "bias in block RAM behind windows", conv((2, 1), (1,), outputs=72), {}
     yield "a wide convolution", conv((3, 2), (2,), outputs=4), {"lanes": {"layer.0": (2, 4)}}
     yield "a wide convolution, padded", conv((3, 2), (3,), outputs=4, before=(1,)), {"lanes": {"layer.0": (2, 4)}}
+    yield "a queue in block RAM", deep_queue(), {}
     yield "deep weights of windows", conv((1, 12), (1,), outputs=100), {}
     yield "deep weights of windows, padded", conv((1, 4), (3,), outputs=100, before=(1,)), {}
     for rounding in (Rounding.HALF_AWAY, Rounding.FLOOR):
