@@ -1,7 +1,8 @@
-"""Pooling: maxima choose among codes; averages keep the scale of a quantized tensor, as torch's kernels do."""
+"""Pooling, padding and upsampling: maxima choose among codes; averages keep the scale of a quantized tensor, as torch's do."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,18 +30,45 @@ def maxima(axes: int) -> Handler:
     ) -> Value | Pending:  # fmt: skip
         if return_indices:
             raise CreatorError("return_indices=True is not supported", hint="use the values only")
-        where = r.where
-
-        def pooled(node: torch.fx.Node, fmt: Format) -> torch.fx.Node:
-            sizes = [plain(size) for size in (kernel_size, stride, padding, dilation)]
-            return r.place(_MAXIMA[axes](*sizes, ceil_mode=bool(ceil_mode)).eval(), node, where=where)
-
-        if isinstance(input, Pending):
-            return input.followed(pooled)
-        node, fmt = r.formatted(input)
-        return Value(pooled(node, fmt), fmt, input.floating)
+        sizes = [plain(size) for size in (kernel_size, stride, padding, dilation)]
+        return _moved(r, input, lambda: _MAXIMA[axes](*sizes, ceil_mode=bool(ceil_mode)))
 
     return handler
+
+
+def zeros(r: Reader, input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Value | Pending:
+    """Zeros around an image, which every format has."""
+    if mode != "constant" or value:
+        raise CreatorError("padding with anything but zeros is not supported", hint="use ZeroPad2d, or value=0")
+    kind = nn.ZeroPad1d if len(pad) == 2 else nn.ZeroPad2d
+    return _moved(r, input, lambda: kind(tuple(pad)))
+
+
+def constants(r: Reader, input: Any, pad: Any, value: Any = 0) -> Value | Pending:
+    """The same, as modules and operators of aten say it."""
+    return zeros(r, input, pad, "constant", value)
+
+
+def upsampled(
+    r: Reader, input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: Any = None,
+    recompute_scale_factor: Any = None, antialias: bool = False,
+) -> Value | Pending:  # fmt: skip
+    """Every pixel several times; tracing refuses other modes, which alone antialias."""
+    given = plain(size), plain(scale_factor), mode, align_corners, recompute_scale_factor
+    return _moved(r, input, lambda: nn.Upsample(*given))
+
+
+def _moved(r: Reader, input: Any, make: Callable[[], torch.nn.Module]) -> Value | Pending:
+    """A layer that moves codes and adds zeros at most, and so may change places with a rounding."""
+    where = r.where
+
+    def placed(node: torch.fx.Node, fmt: Format) -> torch.fx.Node:
+        return r.place(make().eval(), node, where=where)
+
+    if isinstance(input, Pending):
+        return input.followed(placed)
+    node, fmt = r.formatted(input)
+    return Value(placed(node, fmt), fmt, input.floating)
 
 
 def averages(axes: int) -> Handler:

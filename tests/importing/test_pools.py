@@ -50,6 +50,36 @@ def test_maxima_are_torchs(name, engine):
         assert compared(layer, *shape).alone == 0
 
 
+class Framed(torch.nn.Module):
+    def forward(self, x):
+        return F.interpolate(F.pad(x, (1, 0, 0, 2)), scale_factor=(2.0, 1.0))
+
+
+MOVES = {
+    "zeros": (torch.nn.ZeroPad2d((1, 2, 0, 3)), (2, 3, 4)),
+    "zeros, one axis": (torch.nn.ZeroPad1d(2), (2, 4)),
+    "a constant that is zero": (torch.nn.ConstantPad2d(1, 0.0), (2, 3, 4)),
+    "upsampling": (torch.nn.Upsample(scale_factor=2), (2, 3, 4)),
+    "nearest": (torch.nn.UpsamplingNearest2d(size=(6, 4)), (2, 3, 4)),
+    "functions": (Framed(), (2, 3, 4)),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_padding_and_upsampling_are_torchs(name):
+    layer, shape = MOVES[name]
+    model = torch.nn.Sequential(quantize(), layer).eval()
+    x = batch(40, *shape) * 3
+    imported = creator.from_torch_ao(model, x)
+    assert torch.equal(imported(x).float(), model(x).dequantize())
+    assert creator.trace(imported, shape).nodes
+
+
+def test_padding_with_another_number_is_refused():
+    with pytest.raises(CreatorError, match=r"^1: padding with anything but zeros"):
+        creator.from_torch_ao(torch.nn.Sequential(quantize(), torch.nn.ConstantPad2d(1, 0.5)).eval())
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", AVERAGES)
 @pytest.mark.parametrize("zero_point", [30, 31])
