@@ -73,7 +73,7 @@ BUGS = (
     ),
     Bug(
         "lane order: results of a beat in reverse",
-        "templates/linear.vhd.j2",
+        "templates/sums_to_results.vhd.j2",
         REVERSED.replace("({{ output_lanes - 1 }} - row)", "row"),
         REVERSED,
     ),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from creator import FixedPoint, Overflow, Rounding
+from scripts.seeded_bugs import BUGS
 from tests import evidence
 from tests.graph.chains import chain, linear, quantize, rescale
 from tests.mutation import campaign, python_rules, vhdl_rules
@@ -186,6 +187,11 @@ def test_a_campaign_leaves_the_rows_of_other_files(tmp_path: Path) -> None:
     assert found["vhdl/creator_ram.vhd"] == old
     assert found["creator/ops/add.py"] == {"killed": 3, **evidence.code()}
     assert list(found) == ["creator/ops/add.py", "vhdl/creator_ram.vhd"]
+
+
+def test_each_planted_bug_has_its_place() -> None:
+    assert [bug.kind for bug in BUGS if bug.old not in (ROOT / bug.file).read_text()] == []
+    assert len({bug.kind for bug in BUGS}) == len(BUGS) > 30
 
 
 def test_an_entry_without_a_reason_or_twice_is_refused(tmp_path: Path) -> None:
