@@ -70,8 +70,9 @@ def prepare(
     ``Linear``, ``Conv1d`` and ``Conv2d`` become layers of :mod:`creator.nn`; a batch normalisation that follows is fused into
     them, elsewhere it becomes a scale and a bias for each channel; a ReLU after that becomes an unsigned output; sigmoid, GELU
     and the like become tables; sums and products of two values are quantized, behind the ReLU that may follow; so are sums and
-    averages over axes, and gated units; the values of a concatenation get one format; parts stay; the input is quantized first. Module paths stay as they are, so a floating-point
-    ``state_dict`` loads. Then :func:`creator.calibrate`, train, or both, and :func:`creator.convert`.
+    averages over axes, and gated units; the values of a concatenation get one format; parts stay; the input is quantized first.
+    Module paths stay as they are, so a floating-point ``state_dict`` loads. Then :func:`creator.calibrate`, train, or both, and
+    :func:`creator.convert`.
 
     Args:
         model: any module that torch.fx can trace.
