@@ -83,7 +83,7 @@ def test_vhdl_at_full_speed(case: Case | GraphCase, op: str, built, count) -> No
 
 
 PLACE = {id(param.values[0]): place for place, param in enumerate(ALL)}
-"""In turn, each case meets one of the profiles and one of the resets in `make test`, and all of them in `make test-all`."""
+"""In turn, each case meets one or two of the profiles and of the resets in `make test`, and all in `make test-all`."""
 NAMES = tuple(PROFILES)
 RESET_RUNS = ((1, 0), ("none", RESETS), (2, 0), ("random", RESETS))
 
@@ -101,12 +101,16 @@ def simulated(case: Case | GraphCase, built, count, stalls: int | str, tries: in
     count(run)
 
 
+KINDS = [(profile, tries) for tries in (0, RESETS, None) for profile in NAMES if (profile, tries) != ("none", None)]
+TWICE = ("linear", "conv", "add", "concatenate")  # what has rings, banks, forks and queues to fill and to clear
+
+
 @pytest.mark.parametrize(("case", "op"), ALL)
 def test_vhdl_with_pauses_after_resets(case: Case | GraphCase, op: str, built, count) -> None:
     """One simulation has both: what a reset leaves must not show, whatever the pauses. One of three is without a reset."""
-    kinds = [(profile, tries) for tries in (0, RESETS, None) for profile in NAMES if (profile, tries) != ("none", None)]
-    stalls, tries = kinds[PLACE[id(case)] % len(kinds)]
-    simulated(case, built, count, stalls, tries, seed=3)
+    place = PLACE[id(case)]
+    for kind in (place, place + len(KINDS) // 2)[: 2 if op in TWICE else 1]:
+        simulated(case, built, count, *KINDS[kind % len(KINDS)], seed=3)
 
 
 @pytest.mark.extended

@@ -41,13 +41,6 @@ def test_ecp5_is_placed_and_routed_with_a_bitstream(small_build: Path, tmp_path:
     assert (tmp_path / "again.bit").read_bytes() == (tmp_path / "out.bit").read_bytes()
 
 
-def test_edited_files_are_named(small_build: Path, edit: Callable[..., None]) -> None:
-    edit(TOP, "-- network_top", "-- edited: network_top")
-    report = creator.synthesize(small_build, "xc7")
-    assert report.edited == (TOP,)
-    assert ("edited since translation", TOP) in report.rows()
-
-
 def test_ice40_is_placed_and_routed_with_a_bitstream(small_build: Path, tmp_path: Path) -> None:
     report = creator.synthesize(small_build, "ice40-up5k", bitstream=tmp_path / "out.bin")
     assert report.dsps == 2
@@ -57,8 +50,11 @@ def test_ice40_is_placed_and_routed_with_a_bitstream(small_build: Path, tmp_path
     assert (tmp_path / "out.bin").stat().st_size > 10000
 
 
-def test_xc7_counts_resources_only(small_build: Path) -> None:
+def test_xc7_counts_resources_only_and_edited_files_are_named(small_build: Path, edit: Callable[..., None]) -> None:
+    edit(TOP, "-- network_top", "-- edited: network_top")
     report = creator.synthesize(small_build, "xc7")
+    assert report.edited == (TOP,)
+    assert ("edited since translation", TOP) in report.rows()
     assert report.dsps == 2
     assert report.fmax_mhz is None
     assert 50 < report.luts < 500
@@ -124,8 +120,8 @@ def test_constants_of_more_than_32_bits_reach_yosys_as_numbers(tmp_path: Path) -
     """GHDL 2.0 writes them as strings of characters: the limits of a wide format would come out wrong, without a warning."""
     graph = chain(quantize(FixedPoint(40, 0)), entry=FixedPoint(52, 3))
     folder = creator.translate(graph).write(tmp_path / "build")
-    creator.synthesize(folder, "xc7")
-    verilog = (folder / "synthesis" / "xc7" / "network.v").read_text()
+    creator.synthesize(folder, "ecp5-25k", route=False)
+    verilog = (folder / "synthesis" / "ecp5-25k" / "network.v").read_text()
     assert '"' not in verilog
     assert f"40'b0{'1' * 39}" in verilog
     assert f"40'b1{'0' * 39}" in verilog
@@ -143,14 +139,14 @@ def test_a_multiplier_between_scales_takes_blocks_and_no_longer_path_than_its_la
     entry, output = Affine(0.05, 3, 8), Affine(0.1, -20, 8)
     sums = linear(64, 8, entry=entry.codes, weight_format=FixedPoint(8, 0), output=FixedPoint(52, 0))
     dsps, clocks = [], []
-    for factors in ([2**15], [40001], [40001, 65535, 1, 2, 3, 50000, 7, 9]):
+    for factors in ([2**15], [40001, 65535, 1, 2, 3, 50000, 7, 9]):
         graph = run_passes(chain(sums, rescale(factors, 23, output), shape=(64,), entry=entry), OPTIMISE)
         report = creator.synthesize(creator.translate(graph).write(tmp_path / f"build{len(dsps)}"), "ecp5-25k")
         assert graph.nodes[0].type.format.total_bits > 18
         assert report.fmax_mhz is not None
         dsps.append(report.dsps)
         clocks.append(report.fmax_mhz)
-    assert dsps == [1, 3, 3]
+    assert dsps == [1, 3]
     assert min(clocks) > 100
 
 
