@@ -70,6 +70,18 @@ def test_cycles(bits: int, lanes: Lanes, timing: Timing) -> None:
     assert op.timing((TensorType((7,), F(bits, 0)),), lanes) == timing
 
 
+def test_the_bits_of_a_place() -> None:
+    assert [Lookup(np.zeros(words), F(3, 0)).address_bits for words in (1, 2, 8, 4096)] == [0, 1, 3, 12]
+
+
+def test_an_odd_table_saturates_where_it_has_to() -> None:
+    odd = Lookup(np.array([3, 2]), F(4, 0), symmetry=-1, centre=9)  # 9 less 2 is the largest code
+    assert not odd.clips
+    assert dataclasses.replace(odd, centre=10).clips
+    assert dataclasses.replace(odd, table=np.array([3, -3]), centre=5).clips
+    assert not dataclasses.replace(odd, symmetry=0, centre=10).clips
+
+
 def test_the_table_cannot_be_written() -> None:
     with pytest.raises(ValueError, match="read-only"):
         Lookup([1, 2], F(4, 0)).table[0] = 3
