@@ -77,6 +77,7 @@ def test_the_bits_of_a_place() -> None:
 def test_an_odd_table_saturates_where_it_has_to() -> None:
     odd = Lookup(np.array([3, 2]), F(4, 0), symmetry=-1, centre=9)  # 9 less 2 is the largest code
     assert not odd.clips
+    assert odd.infer((TensorType((2,), F(2, 0)),)) == TensorType((2,), F(4, 0))  # of no more than two words
     assert dataclasses.replace(odd, centre=10).clips
     assert dataclasses.replace(odd, table=np.array([3, -3]), centre=5).clips
     assert not dataclasses.replace(odd, symmetry=0, centre=10).clips
