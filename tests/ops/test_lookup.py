@@ -74,6 +74,14 @@ def test_the_bits_of_a_place() -> None:
     assert [Lookup(np.zeros(words), F(3, 0)).address_bits for words in (1, 2, 8, 4096)] == [0, 1, 3, 12]
 
 
+def test_which_codes_are_inside() -> None:
+    op = Lookup(np.array([3, 2, 1, 0]), F(4, 0), above=(5,))
+    assert op.inside(F(4, 0, signed=False)) == (0, 3)
+    assert op.inside(F(4, 0)) == (-2, 1)
+    assert dataclasses.replace(op, symmetry=1).inside(F(4, 0)) == (-3, 3)
+    assert op.run((TensorType((5,), F(3, 0, signed=False)),), (np.arange(5)[None],)).tolist() == [[3, 2, 1, 0, 5]]
+
+
 def test_an_odd_table_saturates_where_it_has_to() -> None:
     odd = Lookup(np.array([3, 2]), F(4, 0), symmetry=-1, centre=9)  # 9 less 2 is the largest code
     assert not odd.clips
