@@ -48,6 +48,7 @@ CASES = [
     end("a result far too narrow", (4,), 2, output=F(3, 6, signed=False)),
     end("no fractional bits", (3,), output=F(1, 0, signed=False)),
     end("one fractional bit", (3,), 3, output=F(1, 1, signed=False)),
+    end("no code above zero", (4,), output=F(1, 3)),
     end("16 fractional bits", (4,), 3, output=F(16, 16, signed=False)),
     *(end(f"11 in {lanes} lanes", (11,), lanes) for lanes in (2, 3, 4, 6, 7, 10, 11)),
     end("a row of 16 beats", (16,)),
