@@ -231,7 +231,7 @@ class Functions(Appending, torch.fx.Interpreter):
         value = self.values.get(n.all_input_nodes[0])
         others = [source for source in n.all_input_nodes[1:] if isinstance(self.env.get(source), torch.Tensor)]
         if value is None or others or n.args[:1] != (n.all_input_nodes[0],):
-            hint = FUNCTION_HINTS.get(where.rsplit(".", 1)[-1], "use a chain of layers without branches")
+            hint = FUNCTION_HINTS.get(where.rsplit(".", 1)[-1], "use a layer of creator.nn in its place")
             raise CreatorError("operations on several values are not supported", where, hint)
         if n.target in RESHAPES:
             return self._reshaped(value, result, where)
