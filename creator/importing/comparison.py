@@ -56,7 +56,7 @@ def check_layers(reader: Reader, imported: torch.nn.Module, x: torch.Tensor) -> 
             raise CreatorError(
                 f"it differs from torch's by {row.alone_largest} codes on the same input",
                 row.path,
-                "use more multiplier_bits, or another torch.backends.quantized.engine: docs/torch-ao.md says whose kernels are off",
+                "use more multiplier_bits, or another torch.backends.quantized.engine, see docs/torch-ao.md",
             )
 
 
