@@ -178,11 +178,11 @@ BUGS = (
     ),
     Bug(
         "queue before a join: full a beat late",
-        "vhdl/creator_stream_fifo.vhd",
+        "vhdl/creator_fifo_memory.vhd",
         "        if held = words - 1 then\n",
         "        if held = words then\n",
     ),
-    Bug("queue before a join: a reset leaves beats", "vhdl/creator_stream_fifo.vhd", "        filled      <= '0';\n", ""),
+    Bug("queue before a join: a reset leaves beats", "vhdl/creator_fifo_memory.vhd", "        filled      <= '0';\n", ""),
     Bug(
         "deep queue before a join: a beat that was stopped goes twice",
         "vhdl/creator_deep_fifo.vhd",

@@ -52,6 +52,7 @@ LIBRARY = (
     "creator_ring",
     "creator_row_store",
     "creator_stream_checker",
+    "creator_fifo_memory",
     "creator_stream_fifo",
     "creator_stream_fork",
     "creator_stream_queue",
@@ -239,15 +240,16 @@ class _Renderer:
     def _library(self) -> set[str]:
         used = set()
         for core in self.plan.cores:
-            used |= {"creator_ram"} if core.stores or any(feed.words for feed in core.feeds) else set()
+            queues = [feed for feed in core.feeds if feed.words]
+            registered = any(feed.registered for feed in core.feeds) or len(core.sweeps) > 1
+            remembers = core.stores or queues or any(axis.remembers for axis in core.sweeps)
+            used |= {"creator_ram"} if remembers else set()
             used |= {"creator_row_store"} if isinstance(core.node.op, (Microscale, Softmax)) else set()
             used |= {"creator_ring"} if core.windows else set()
-            used |= {"creator_ram"} if any(axis.remembers for axis in core.sweeps) else set()
-            used |= (
-                {"creator_stream_register"} if any(feed.registered for feed in core.feeds) or len(core.sweeps) > 1 else set()
-            )
-            used |= {"creator_deep_fifo" if feed.deep else "creator_stream_fifo" for feed in core.feeds if feed.words}
-            used |= {"creator_stream_queue"} if core.queues or any(feed.deep for feed in core.feeds) else set()
+            used |= {"creator_stream_register"} if registered else set()
+            used |= {"creator_fifo_memory"} if queues else set()
+            used |= {"creator_deep_fifo" if feed.deep else "creator_stream_fifo" for feed in queues}
+            used |= {"creator_stream_queue"} if core.queues or any(feed.deep for feed in queues) else set()
         used |= {"creator_stream_fork"} if any(len(places) > 1 for places in self.plan.readers.values()) else set()
         return used
 

@@ -153,6 +153,7 @@ def test_there_is_something_to_scan() -> None:
     assert len(files) > 100
     assert set(STATIC) == {
         "creator_deep_fifo.vhd",
+        "creator_fifo_memory.vhd",
         "creator_ram.vhd",
         "creator_row_store.vhd",
         "creator_ring.vhd",
