@@ -13,7 +13,7 @@ import torch.fx
 import torch.nn.functional as F
 
 from creator.errors import CreatorError
-from creator.tracing.functions import POWERS, SQUARES
+from creator.tracing.functions import is_square
 from creator.tracing.fx import Call
 from creator.tracing.joins import STACKS, operands
 from creator.tracing.reductions import MEANS, TOTALS, reduction_of
@@ -30,7 +30,7 @@ def rewrite(graph: torch.fx.Graph) -> None:
             continue
         if node.target in STACKS:
             _unstack(graph, node)
-        elif node.target in SQUARES or (node.target in POWERS and (*node.args[1:], *node.kwargs.values()) == (2,)):
+        elif is_square(node):
             with graph.inserting_before(node):
                 _replace(graph, node, graph.call_function(operator.mul, (node.args[0], node.args[0])))
 

@@ -36,7 +36,7 @@ from creator.render.fileset import (
 )
 from creator.render.names import PREDEFINED, VERILOG, Names, is_legal
 from creator.render.values import Comment, Identifier
-from creator.render.wiring import Instance, Wiring
+from creator.render.wiring import Instance, Wiring, queue_entity
 from creator.resources import resource_folder
 from creator.schedule import Core, Estimate, Parallelism, Plan, check_parallelism, estimate_plan, schedule
 from creator.schedule.device import find_device
@@ -248,7 +248,7 @@ class _Renderer:
             used |= {"creator_ring"} if core.windows else set()
             used |= {"creator_stream_register"} if registered else set()
             used |= {"creator_fifo_memory"} if queues else set()
-            used |= {"creator_deep_fifo" if feed.deep else "creator_stream_fifo" for feed in queues}
+            used |= set(map(queue_entity, queues))
             used |= {"creator_stream_queue"} if core.queues or any(feed.deep for feed in queues) else set()
         used |= {"creator_stream_fork"} if any(len(places) > 1 for places in self.plan.readers.values()) else set()
         return used

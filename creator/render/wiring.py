@@ -16,6 +16,11 @@ STREAM = ("_valid", "_ready", "_data", "_last")
 WATCHED = (*STREAM, "_check")
 
 
+def queue_entity(feed: Feed) -> str:
+    """The entity of the queue before an operand."""
+    return "creator_deep_fifo" if feed.deep else "creator_stream_fifo"
+
+
 @dataclass(frozen=True)
 class Stream:
     """A stream inside the network: its name, bits of a beat, and beats in a frame."""
@@ -146,13 +151,7 @@ class Wiring:
             add("cut", Identifier("creator_stream_register"), [("data_bits", bits)], bits, feed.stream_lanes)
         if feed.words:
             generics = [("data_bits", bits), ("words", feed.words), ("address_bits", address_bits(feed.words))]
-            add(
-                "fifo",
-                Identifier("creator_deep_fifo" if feed.deep else "creator_stream_fifo"),
-                generics,
-                bits,
-                feed.stream_lanes,
-            )
+            add("fifo", Identifier(queue_entity(feed)), generics, bits, feed.stream_lanes)
         if adapter:
             add("beats", adapter, [], feed.type.format.total_bits * feed.lanes, feed.lanes)
         return Inlet(letter, parts[-1].name if parts else source, tuple(parts))

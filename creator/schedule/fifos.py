@@ -40,9 +40,10 @@ class Fifo(Part):
         """Reads the beats that are there, and offers them, as far as it is known when."""
         raise NotImplementedError
 
-    def unread(self) -> list[int]:
-        """When the beats came that are not read."""
-        return self.came[self.gone_reads + len(self.reads) - self.gone_came :]
+    def unread(self) -> int | None:
+        """When the first beat came that is not read; ``None`` if all are."""
+        place = self.gone_reads + len(self.reads) - self.gone_came
+        return self.came[place] if place < len(self.came) else None
 
     def settle(self) -> None:
         """After a frame: counts, and forgets what does not matter any more."""
@@ -71,10 +72,10 @@ class ShortFifo(Fifo):
     def pass_on(self) -> None:
         while True:
             if self.fetched is None:
-                place = self.gone_reads + len(self.reads) - self.gone_came
-                if place == len(self.came):
+                came = self.unread()
+                if came is None:
                     return
-                self.fetched = max(self.came[place] + 1, self.passed)
+                self.fetched = max(came + 1, self.passed)
                 self.reads.append(self.fetched)
             if self.offered:
                 return
@@ -110,7 +111,7 @@ class DeepFifo(Fifo):
 
     def pass_on(self) -> None:
         line = self.line
-        for came in self.unread():
+        while (came := self.unread()) is not None:
             self.next = line.enter(max(came + 1, self.next))
             if self.next >= line.known:
                 return

@@ -52,6 +52,19 @@ PICKS: dict[Any, int] = {0: 0, 1: 1, "values": 0, "indices": 1}
 """Results of a maximum along an axis, by index and by name."""
 
 
+def is_square(call: Call | torch.fx.Node) -> bool:
+    """Whether a call multiplies a value by itself."""
+    return call.target in SQUARES or (call.target in POWERS and (*call.args[1:], *call.kwargs.values()) == (2,))
+
+
+def _nodes(call: Call, where: str) -> tuple[Sequence[Any], int]:
+    """What a function of several values reads, and its axis; refusals name ``where``."""
+    try:
+        return operands(call.target, call.args, call.kwargs)
+    except CreatorError as error:
+        raise error.at(where) from None
+
+
 class Functions(Appending, torch.fx.Interpreter):
     """Lowers calls of functions and methods; the interpreter runs them for real."""
 
@@ -90,10 +103,7 @@ class Functions(Appending, torch.fx.Interpreter):
         """A function of several values, or of a value and a constant."""
         if call.target in NEGATIONS:
             return self._line(call.target, call.args, where)
-        try:
-            nodes, dim = operands(call.target, call.args, call.kwargs)
-        except CreatorError as error:
-            raise error.at(where) from None
+        nodes, dim = _nodes(call, where)
         if is_line(call.target) and not any(map(self._is_constant, nodes)):
             raise CreatorError("a quotient of two values is not supported", where, "use a table of the divisor: nn.Lookup")
         if call.target not in CONCATENATIONS and any(map(self._is_constant, nodes)):
@@ -118,19 +128,13 @@ class Functions(Appending, torch.fx.Interpreter):
 
     def _stacked(self, call: Call, where: str) -> Value:
         """Values one after the other along a new axis."""
-        try:
-            nodes, dim = operands(call.target, call.args, call.kwargs)
-        except CreatorError as error:
-            raise error.at(where) from None
+        nodes, dim = _nodes(call, where)
         values = self._operands(nodes, where)
         return self._at(where, lambda builder: stacked(builder, values, dim, (where,)))
 
     def _extreme(self, call: Call, where: str) -> Value:
         """The larger or the smaller of two values."""
-        try:
-            nodes, _ = operands(call.target, call.args, call.kwargs)
-        except CreatorError as error:
-            raise error.at(where) from None
+        nodes, _ = _nodes(call, where)
         if any(map(self._is_constant, nodes)):
             raise CreatorError("a maximum with a constant is not supported", where, "use x.clamp(min=0.5, max=2.0)")
         values = self._operands(nodes, where)
@@ -220,7 +224,7 @@ class Functions(Appending, torch.fx.Interpreter):
             return self._joined(call, where)
         if n.target in STACKS:
             return self._stacked(call, where)
-        if n.target in SQUARES or (n.target in POWERS and (*call.args[1:], *call.kwargs.values()) == (2,)):
+        if is_square(call):
             return self._joined(Call(operator.mul, (n.args[0], n.args[0]), {}), where)
         if n.target in LARGER | SMALLER and len(n.args) + len(n.kwargs) == 2:
             return self._extreme(call, where)
